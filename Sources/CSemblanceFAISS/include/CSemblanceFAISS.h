@@ -1,0 +1,3 @@
+#ifndef CSEMBLANCE_FAISS_H
+#define CSEMBLANCE_FAISS_H
+#endif

@@ -1,0 +1,10 @@
+// Everything the kernels offer. Conventions: matrices are row-major; element (r, c) is x[r * ld + c] with ld counted
+// in elements; functions run on the calling thread alone and never allocate unless they say so.
+#ifndef CSEMBLANCE_KERNELS_H
+#define CSEMBLANCE_KERNELS_H
+
+#include "semblance_cpu.h"
+#include "semblance_memory.h"
+#include "semblance_workers.h"
+
+#endif

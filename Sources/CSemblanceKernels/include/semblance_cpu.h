@@ -1,0 +1,17 @@
+// Which instruction set the kernels use, chosen once at run time.
+#ifndef SEMBLANCE_CPU_H
+#define SEMBLANCE_CPU_H
+
+typedef enum {
+    SEMBLANCE_CPU_PORTABLE = 0, // plain C; every architecture
+    SEMBLANCE_CPU_AVX2 = 1,     // AVX2 and FMA
+    SEMBLANCE_CPU_AVX512 = 2,   // AVX-512 F, BW, DQ and VL
+} semblance_cpu_level;
+
+/// The level in use: the best this CPU has, or the one set below. SEMBLANCE_CPU=portable|avx2|avx512 lowers it.
+semblance_cpu_level semblance_cpu(void);
+
+/// Lowers the level for the whole process (tests compare the paths); a level the CPU lacks is refused with 0.
+int semblance_cpu_set(semblance_cpu_level level);
+
+#endif

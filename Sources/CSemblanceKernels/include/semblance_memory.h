@@ -1,0 +1,22 @@
+// Recycled, 64-byte aligned buffers: steady loops allocate nothing.
+#ifndef SEMBLANCE_MEMORY_H
+#define SEMBLANCE_MEMORY_H
+
+#include <stddef.h>
+
+/// A buffer of at least `bytes` bytes, aligned to 64, contents undefined; NULL when the system has no memory left.
+void *_Nullable semblance_buffer_allocate(size_t bytes);
+
+/// Gives a buffer back. `bytes` is the size it was asked with; small totals are kept for the next request.
+void semblance_buffer_release(void *_Nullable buffer, size_t bytes);
+
+/// Returns every kept buffer to the system.
+void semblance_buffer_trim(void);
+
+/// How many bytes may be kept for reuse; what is over it goes back to the system. The default is 256 MiB.
+void semblance_buffer_set_limit(size_t bytes);
+
+/// Bytes kept for reuse now.
+size_t semblance_buffer_kept(void);
+
+#endif

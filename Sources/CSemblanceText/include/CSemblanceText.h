@@ -1,0 +1,3 @@
+#ifndef CSEMBLANCE_TEXT_H
+#define CSEMBLANCE_TEXT_H
+#endif

@@ -1,0 +1,1 @@
+#include "include/CSemblanceText.h"

@@ -1,0 +1,114 @@
+// Our own threads: loops over chunks, and long work kept off Swift's cooperative pool.
+
+internal import CSemblanceKernels
+internal import Synchronization
+
+/// A pool of threads that runs loops over independent chunks.
+///
+/// One pool per thread count serves the whole process: tasks that run at the same time share its threads, so many
+/// callers never mean many threads. The pool's own state is guarded in C; it is therefore Sendable.
+@safe public final class Workers: @unchecked Sendable {
+    /// How many threads the pool has.
+    public let threads: Int
+    private let handle: OpaquePointer
+
+    private static let pools = Mutex<[Int: Workers]>([:])
+
+    /// The process-wide pool of so many threads; the default is one for each core.
+    public static func shared(threads: Int? = nil) -> Workers {
+        let count = max(1, threads ?? availableCores)
+        return pools.withLock { pools in
+            if let pool = pools[count] { return pool }
+            let pool = Workers(threads: count)
+            pools[count] = pool
+            return pool
+        }
+    }
+
+    private init(threads: Int) {
+        guard let created = unsafe semblance_workers_create(Int32(threads)) else {
+            fatalError("the system refused to start \(threads) threads")
+        }
+        unsafe handle = created
+        self.threads = threads
+    }
+
+    deinit { unsafe semblance_workers_destroy(handle) }
+
+    /// Calls `body` once for every index below `count`, on all threads, and returns when all calls have.
+    ///
+    /// Blocks the caller, who takes part. Indices are handed out in order; what one call writes no other may touch.
+    package func forEach(_ count: Int, _ body: (Int) -> Void) {
+        precondition(count >= 0, "a loop over \(count) indices was asked for")
+        withoutActuallyEscaping(body) { body in
+            var body = body
+            unsafe withUnsafeMutablePointer(to: &body) { context in
+                unsafe semblance_workers_for(
+                    handle,
+                    count,
+                    { context, index in
+                        unsafe context?.assumingMemoryBound(to: ((Int) -> Void).self).pointee(index)
+                    },
+                    context
+                )
+            }
+        }
+    }
+
+    /// As ``forEach(_:_:)`` for bodies that throw: the error of the lowest index that failed is thrown at the end.
+    package func forEach(_ count: Int, throwing body: (Int) throws -> Void) throws {
+        let failure = Mutex<(index: Int, error: any Error)?>(nil)
+        forEach(count) { index in
+            if let failed = failure.withLock({ $0?.index }), failed < index { return }
+            do {
+                try body(index)
+            } catch {
+                failure.withLock { if index < $0?.index ?? .max { $0 = (index, error) } }
+            }
+        }
+        if let failed = failure.withLock({ $0 }) { throw failed.error }
+    }
+
+    /// Runs `body` on one of the threads and suspends the calling task until it is done.
+    ///
+    /// Cancelling the task sets the ``Cancellation`` handed to `body`, which checks it between chunks.
+    package func run<Result: Sendable>(
+        _ body: @escaping @Sendable (Cancellation) throws -> Result
+    ) async throws -> Result {
+        let cancellation = Cancellation()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let job = Job { continuation.resume(with: Swift.Result { try body(cancellation) }) }
+                unsafe semblance_workers_submit(
+                    handle,
+                    { context in
+                        guard let context = unsafe context else { return }
+                        unsafe Unmanaged<Job>.fromOpaque(context).takeRetainedValue().work()
+                    },
+                    Unmanaged.passRetained(job).toOpaque()
+                )
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+
+    private final class Job: Sendable {
+        let work: @Sendable () -> Void
+        init(_ work: @escaping @Sendable () -> Void) { self.work = work }
+    }
+}
+
+/// Whether a long computation should stop; set by the task that waits for it.
+package final class Cancellation: Sendable {
+    private let flag = Atomic(false)
+
+    package init() {}
+
+    package var isCancelled: Bool { flag.load(ordering: .relaxed) }
+
+    package func cancel() { flag.store(true, ordering: .relaxed) }
+
+    /// Throws `CancellationError` once cancelled.
+    package func check() throws { if isCancelled { throw CancellationError() } }
+}
