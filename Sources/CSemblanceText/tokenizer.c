@@ -222,11 +222,14 @@ static bool next_match(
                 if (semblance_class_at(last, end, &space) != SEMBLANCE_IS_SPACE) break;
                 found->begin = last;
             }
+            if (found->begin < free) found->begin = free;
         }
         if (flags & SEMBLANCE_STRIP_RIGHT) {
+            if (found->end < free) found->end = free; // what the token before has taken is white space up to there
             while (found->end < end && semblance_class_at(found->end, end, &space) == SEMBLANCE_IS_SPACE)
                 found->end += space;
         }
+        if (found->begin >= found->end) continue; // white space that the token before has taken
         *resume = p;
         return true;
     }
