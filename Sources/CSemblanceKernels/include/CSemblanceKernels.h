@@ -7,6 +7,8 @@
 #include "semblance_elementwise.h"
 #include "semblance_gemm.h"
 #include "semblance_memory.h"
+#include "semblance_optimizers.h"
+#include "semblance_random.h"
 #include "semblance_workers.h"
 
 #endif
