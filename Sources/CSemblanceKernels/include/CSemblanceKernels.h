@@ -4,8 +4,11 @@
 #define CSEMBLANCE_KERNELS_H
 
 #include "semblance_cpu.h"
+#include "semblance_elementwise.h"
 #include "semblance_gemm.h"
 #include "semblance_memory.h"
+#include "semblance_optimizers.h"
+#include "semblance_random.h"
 #include "semblance_workers.h"
 
 #endif
