@@ -42,29 +42,49 @@ package struct RowGradient: Sendable {
         rows.removeLast(rows.count - unique)
 
         let weights = pieces.first?.weights
-        let (touched, firsts, textOf) = (rows, starts, occurrences)
         var values = Matrix(uninitializedRows: unique, columns: columns)
         let chunk = 64
+        let textOf = occurrences
         unsafe values.withMutablePointer { out in
             unsafe gradient.withPointer { gradient in
-                workers.forEach((unique + chunk - 1) / chunk) { index in
-                    let first = index * chunk
-                    unsafe semblance_embedding_gradient(
-                        gradient,
-                        columns,
-                        weights,
-                        touched,
-                        firsts,
-                        textOf,
-                        inverseCounts,
-                        first,
-                        min(chunk, unique - first),
-                        out
-                    )
+                unsafe rows.withUnsafeBufferPointer { rows in
+                    unsafe starts.withUnsafeBufferPointer { starts in
+                        guard let rows = unsafe rows.baseAddress, let starts = unsafe starts.baseAddress else { return }
+                        workers.forEach((unique + chunk - 1) / chunk) { index in
+                            let first = index * chunk
+                            unsafe semblance_embedding_gradient(
+                                gradient,
+                                columns,
+                                weights,
+                                rows + first,
+                                starts + first,
+                                textOf,
+                                inverseCounts,
+                                min(chunk, unique - first),
+                                out + first * columns
+                            )
+                        }
+                    }
                 }
             }
         }
         self.rows = rows
         self.values = values
+    }
+}
+
+extension RowGradient {
+    /// The same gradient with a row for every row of the table.
+    package func dense(rows tableRows: Int) -> Matrix {
+        var result = Matrix(rows: tableRows, columns: values.columns)
+        let columns = values.columns
+        unsafe result.withMutablePointer { target in
+            unsafe values.withPointer { source in
+                for (index, row) in rows.enumerated() {
+                    unsafe (target + Int(row) * columns).update(from: source + index * columns, count: columns)
+                }
+            }
+        }
+        return result
     }
 }

@@ -30,6 +30,11 @@ package final class Tape {
         self.isRecording = isRecording
     }
 
+    /// Bytes of all values on the tape, parameters not counted.
+    package var byteCount: Int {
+        nodes.reduce(0) { $0 + ($1.parameter == nil ? $1.value.count * MemoryLayout<Float>.stride : 0) }
+    }
+
     /// The value of a variable.
     package subscript(variable: Variable) -> Matrix { nodes[variable.index].value }
 

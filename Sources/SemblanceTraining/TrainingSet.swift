@@ -61,4 +61,13 @@ struct TrainingSet: Sendable {
         self.hasNegatives = hasNegatives
         self.hasGroups = hasGroups
     }
+
+    /// What negatives are chosen from: the corpus, or where none was given the positives; each text once.
+    var miningCorpus: [Int32] {
+        var seen = [Bool](repeating: false, count: texts.count)
+        return (corpus.isEmpty ? rows.flatMap(\.positives) : corpus).filter { text in
+            defer { seen[Int(text)] = true }
+            return !seen[Int(text)]
+        }
+    }
 }
