@@ -21,11 +21,14 @@ void semblance_philox(uint64_t seed, uint64_t stream, uint64_t counter, uint32_t
     out[3] = c3;
 }
 
-void semblance_random_uniform(uint64_t seed, uint64_t stream, uint64_t counter, float *out, size_t n) {
+void semblance_random_uniform(
+    uint64_t seed, uint64_t stream, uint64_t counter, float low, float high, float *out, size_t n
+) {
+    float width = (high - low) * 0x1p-24f;
     for (size_t i = 0; i < n; i += 4) {
         uint32_t words[4];
         semblance_philox(seed, stream, counter++, words);
-        for (size_t j = 0; j < 4 && i + j < n; j++) out[i + j] = (float)(words[j] >> 8) * 0x1p-24f;
+        for (size_t j = 0; j < 4 && i + j < n; j++) out[i + j] = low + (float)(words[j] >> 8) * width;
     }
 }
 
@@ -56,16 +59,32 @@ static void sine_cosine(double turn, double *sine, double *cosine) {
     *cosine = sines[(quarter + 1) & 3];
 }
 
-void semblance_random_normal(uint64_t seed, uint64_t stream, uint64_t counter, float *out, size_t n) {
+void semblance_random_normal(
+    uint64_t seed, uint64_t stream, uint64_t counter, float deviation, float *out, size_t n
+) {
     for (size_t i = 0; i < n; i += 4) {
         uint32_t words[4];
         semblance_philox(seed, stream, counter++, words);
         for (size_t j = 0; j < 4 && i + j < n; j += 2) {
-            double radius = __builtin_sqrt(-2 * logarithm(((double)words[j] + 1) * 0x1p-32));
+            double radius = deviation * __builtin_sqrt(-2 * logarithm(((double)words[j] + 1) * 0x1p-32));
             double sine, cosine;
             sine_cosine(words[j + 1] * 0x1p-32, &sine, &cosine);
             out[i + j] = (float)(radius * cosine);
             if (i + j + 1 < n) out[i + j + 1] = (float)(radius * sine);
         }
+    }
+}
+
+void semblance_random_permutation(uint64_t seed, uint64_t stream, uint64_t counter, ptrdiff_t *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = (ptrdiff_t)i;
+    uint32_t words[4];
+    for (size_t drawn = 0; drawn + 1 < n; drawn++) {
+        if (drawn % 2 == 0) semblance_philox(seed, stream, counter++, words);
+        uint64_t number = words[drawn % 2 * 2] | (uint64_t)words[drawn % 2 * 2 + 1] << 32;
+        size_t last = n - 1 - drawn;
+        size_t other = (size_t)(((unsigned __int128)number * (last + 1)) >> 64);
+        ptrdiff_t kept = out[last];
+        out[last] = out[other];
+        out[other] = kept;
     }
 }
