@@ -4,6 +4,7 @@
 #define CSEMBLANCE_KERNELS_H
 
 #include "semblance_cpu.h"
+#include "semblance_distances.h"
 #include "semblance_memory.h"
 #include "semblance_workers.h"
 

@@ -1,0 +1,6 @@
+// The kernels, which are C.
+#pragma once
+
+extern "C" {
+#include "CSemblanceKernels.h"
+}
