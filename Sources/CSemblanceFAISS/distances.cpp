@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels.hpp"
+#include "CSemblanceKernels.h"
 
 namespace faiss {
 

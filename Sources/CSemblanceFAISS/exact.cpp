@@ -102,3 +102,10 @@ semblance_index_status semblance_exact_search(
         );
     });
 }
+
+void semblance_split_hits(const semblance_hit *hits, size_t count, int32_t *rows, float *scores) {
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = int32_t(hits[i].id);
+        scores[i] = hits[i].score;
+    }
+}

@@ -175,22 +175,15 @@ semblance_index_status semblance_index_add(
     });
 }
 
-semblance_index_status semblance_index_convert_to_hnsw(
-    semblance_index *index, int links, int build_effort, semblance_workers *workers, semblance_index_message *message
+semblance_index_status semblance_index_export(
+    semblance_index *index, size_t count, float *rows, int64_t *ids, semblance_index_message *message
 ) {
     return guarded(message, [&] {
-        Writing alone(index);
-        if (!index->flat) throw Failure(SEMBLANCE_INDEX_REFUSED, "only an exact index can become an HNSW one");
-        auto graph = std::make_unique<faiss::IndexHNSWFlat>(index->flat->d, links, index->flat->metric_type);
-        if (build_effort > 0) graph->hnsw.efConstruction = build_effort;
-        auto storage = static_cast<faiss::IndexFlat *>(graph->storage);
-        index->broken = true; // the vectors move
-        storage->codes.swap(index->flat->codes);
-        storage->ntotal = index->flat->ntotal;
-        link_graph(*graph, index->scratches, workers);
-        index->faiss = std::move(graph);
-        index->recognize();
-        index->broken = false;
+        Reading together(index);
+        if (count != index->count()) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index has changed meanwhile");
+        if (count == 0) return;
+        index->faiss->reconstruct_n(0, faiss::Index::idx_t(count), rows);
+        std::copy(index->ids.all().begin(), index->ids.all().end(), ids);
     });
 }
 

@@ -3,8 +3,6 @@
 
 #include "include/semblance_distances.h"
 
-#include <math.h>
-
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -218,14 +216,4 @@ size_t semblance_first_unusable_row(const float *rows, size_t count, size_t d) {
     for (size_t r = 0; r < count; r++)
         if (!(squared_length(rows + r * d, d) <= longest)) return r; // NaN is not below
     return count;
-}
-
-void semblance_unit_rows(const float *rows, size_t count, size_t d, float *out) {
-    for (size_t r = 0; r < count; r++) {
-        const float *x = rows + r * d;
-        float *y = out + r * d;
-        double length = sqrt(squared_length(x, d));
-        double scale = length > 0 ? 1 / length : 0;
-        for (size_t i = 0; i < d; i++) y[i] = (float)(x[i] * scale);
-    }
 }

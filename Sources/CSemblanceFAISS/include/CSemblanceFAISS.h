@@ -82,9 +82,9 @@ semblance_index_status semblance_index_add(
     struct semblance_workers *_Nonnull workers, int threads, semblance_index_message *_Nonnull message
 );
 
-/// Turns an exact index into an HNSW one over the same vectors.
-semblance_index_status semblance_index_convert_to_hnsw(
-    semblance_index *_Nonnull index, int links, int build_effort, struct semblance_workers *_Nonnull workers,
+/// Copies all vectors as stored, [count, dimension], and the ids; both have room for `count`, which must be right.
+semblance_index_status semblance_index_export(
+    semblance_index *_Nonnull index, size_t count, float *_Nonnull rows, int64_t *_Nonnull ids,
     semblance_index_message *_Nonnull message
 );
 
@@ -136,6 +136,11 @@ semblance_index_status semblance_exact_search(
     const float *_Nonnull queries, size_t query_count, const float *_Nonnull rows, size_t row_count, size_t dimension,
     semblance_metric metric, size_t count, struct semblance_workers *_Nonnull workers, semblance_hit *_Nonnull hits,
     size_t *_Nonnull found, semblance_index_message *_Nonnull message
+);
+
+/// Takes hits apart.
+void semblance_split_hits(
+    const semblance_hit *_Nonnull hits, size_t count, int32_t *_Nonnull rows, float *_Nonnull scores
 );
 
 /// XXH64 with seed 0 of a buffer.

@@ -18,7 +18,7 @@
 #include <faiss/impl/FaissException.h>
 
 #include "CSemblanceFAISS.h"
-#include "kernels.hpp"
+#include "CSemblanceKernels.h"
 
 namespace semblance {
 

@@ -9,6 +9,10 @@
 
 #include "semblance_cpu.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// The kernels of one instruction set.
 typedef struct {
     /// Σ x[i] y[i]
@@ -46,7 +50,8 @@ size_t semblance_first_unusable_row(const float *_Nonnull rows, size_t count, si
 /// The squared distance of two vectors of this length, at most 6.4e37, is well within a float.
 #define SEMBLANCE_LONGEST_VECTOR 4e18
 
-/// out = rows, each divided by its length (summed in double precision); a row of zeros stays one. May be in place.
-void semblance_unit_rows(const float *_Nonnull rows, size_t count, size_t d, float *_Nonnull out);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,3 +1,4 @@
 #ifndef CSEMBLANCE_TEXT_H
 #define CSEMBLANCE_TEXT_H
+#include "semblance_interner.h"
 #endif

@@ -1,6 +1,0 @@
-// The kernels, which are C.
-#pragma once
-
-extern "C" {
-#include "CSemblanceKernels.h"
-}
