@@ -2,13 +2,13 @@
 
 #include "include/semblance_contrast.h"
 #include "include/semblance_elementwise.h"
-#include "clones.h"
+#include "levels.h"
 
 #include <math.h>
 #include <string.h>
 
 /// Writes −inf where a candidate may be relevant to the row without being its target; returns how many were.
-CLONES static int32_t mask_row(
+BODY int32_t mask_row(
     float *restrict x, size_t n, const int32_t *restrict anchor, const int32_t *restrict document,
     const int32_t *restrict group, const int32_t *restrict owner, const uint8_t *restrict excludes_owner, int32_t row,
     int32_t row_anchor, int32_t row_group, const int32_t *restrict row_documents, size_t row_document_count
@@ -22,7 +22,7 @@ CLONES static int32_t mask_row(
         masked += drop & !own;
         x[j] = drop ? -INFINITY : x[j];
     }
-    for (size_t k = 1; k < row_document_count; k++)
+    for (size_t k = 1; k < row_document_count && row_documents[k] >= 0; k++)
         for (size_t j = 0; j < n; j++)
             if (document[j] == row_documents[k] && owner[j] != row && x[j] != -INFINITY) {
                 masked += 1;
@@ -31,7 +31,7 @@ CLONES static int32_t mask_row(
     return masked;
 }
 
-CLONES static void sum_unmasked(const float *restrict x, size_t n, double *sum, size_t *count) {
+BODY void sum_unmasked(const float *restrict x, size_t n, double *sum, size_t *count) {
     double total = 0;
     size_t found = 0;
     for (size_t j = 0; j < n; j++) {
@@ -43,11 +43,11 @@ CLONES static void sum_unmasked(const float *restrict x, size_t n, double *sum, 
     *count = found;
 }
 
-CLONES static void subtract_unmasked(float *restrict gradient, const float *restrict raw, size_t n, float share) {
+BODY void subtract_unmasked(float *restrict gradient, const float *restrict raw, size_t n, float share) {
     for (size_t j = 0; j < n; j++) gradient[j] -= raw[j] != -INFINITY ? share : 0.0f;
 }
 
-CLONES static double weighted_sum(const float *restrict e, const float *restrict raw, size_t n) {
+BODY double weighted_sum(const float *restrict e, const float *restrict raw, size_t n) {
     double sum = 0;
     for (size_t j = 0; j < n; j++) sum += e[j] != 0 ? (double)e[j] * (double)raw[j] : 0.0;
     return sum;
@@ -59,12 +59,12 @@ static int32_t column_of(const float *x, size_t n, float value) {
     return -1;
 }
 
-void semblance_contrast(
+BODY void contrast_body(
     float *scores, size_t ld, size_t first_row, size_t rows, size_t n, const int32_t *column_anchor,
     const int32_t *column_document, const int32_t *column_group, const int32_t *column_owner,
     const uint8_t *column_excludes_owner, const int32_t *row_anchor, const int32_t *row_group, const int32_t *row_first,
-    const int32_t *row_document, const int32_t *row_target, semblance_contrast_settings settings, float *raw,
-    semblance_contrast_row *reports
+    const int32_t *row_document, const int32_t *row_target, const int32_t *row_twin,
+    semblance_contrast_settings settings, float *raw, semblance_contrast_row *reports
 ) {
     const double factor = settings.factor, smoothing = settings.smoothing;
     for (size_t i = 0; i < rows; i++) {
@@ -88,6 +88,8 @@ void semblance_contrast(
             if (score > maximum) maximum = score;
             x[targets[t]] = -INFINITY;
         }
+        const int32_t twin = target_count == 1 ? row_twin[row] : -1;
+        if (twin >= 0) x[twin] = -INFINITY;
         float hardest = semblance_maximum(x, n);
         if (hardest > maximum) maximum = hardest;
         report->hardest = hardest;
@@ -102,10 +104,10 @@ void semblance_contrast(
             attraction += raw[targets[t]];
             target_loss -= s;
         }
-        double z = others + targeted, share = 1.0 / (double)target_count;
+        double z = others + (twin >= 0 ? 2 : 1) * targeted, share = 1.0 / (double)target_count;
         double log_z = log(z);
         if (target_count == 1 && targeted > 0)
-            report->loss = log1p(others / targeted); // = log Z − s, without cancellation
+            report->loss = log1p(others / targeted + (twin >= 0)); // = log Z − s, without cancellation
         else
             report->loss = target_loss * share + log_z;
 
@@ -117,6 +119,10 @@ void semblance_contrast(
             expected += e * raw[targets[t]];
             double gradient = target_count == 1 ? -others / z + smoothing : e / z - target_mass;
             x[targets[t]] = (float)(settings.weight * factor * gradient);
+        }
+        if (twin >= 0) { // the same pair once more: its gradient is in the target's
+            expected += targeted * raw[twin];
+            x[twin] = 0;
         }
         double pull = attraction * target_mass; // Σ target · score
 
@@ -133,3 +139,14 @@ void semblance_contrast(
         report->factor_gradient = settings.weight * (expected / z - pull);
     }
 }
+
+LEVELS(
+    void, contrast,
+    (float *scores, size_t ld, size_t first_row, size_t rows, size_t n, const int32_t *column_anchor,
+     const int32_t *column_document, const int32_t *column_group, const int32_t *column_owner,
+     const uint8_t *column_excludes_owner, const int32_t *row_anchor, const int32_t *row_group,
+     const int32_t *row_first, const int32_t *row_document, const int32_t *row_target, const int32_t *row_twin,
+     semblance_contrast_settings settings, float *raw, semblance_contrast_row *reports),
+    (scores, ld, first_row, rows, n, column_anchor, column_document, column_group, column_owner, column_excludes_owner,
+     row_anchor, row_group, row_first, row_document, row_target, row_twin, settings, raw, reports)
+)

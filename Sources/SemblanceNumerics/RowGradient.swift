@@ -49,7 +49,7 @@ package struct RowGradient: Sendable {
             unsafe gradient.withPointer { gradient in
                 unsafe rows.withUnsafeBufferPointer { rows in
                     unsafe starts.withUnsafeBufferPointer { starts in
-                        guard let rows = unsafe rows.baseAddress, let starts = unsafe starts.baseAddress else { return }
+                        guard let rows = rows.baseAddress, let starts = starts.baseAddress else { return }
                         workers.forEach((unique + chunk - 1) / chunk) { index in
                             let first = index * chunk
                             unsafe semblance_embedding_gradient(

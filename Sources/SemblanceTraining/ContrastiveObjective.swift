@@ -2,7 +2,7 @@
 // B anchors, C documents, D dimension, R rows of a block, N columns: the candidates of all directions.
 
 internal import CSemblanceKernels
-internal import SemblanceNumerics
+package import SemblanceNumerics
 
 /// The objective's result for one batch.
 package struct Contrast: Sendable {

@@ -84,6 +84,7 @@ struct ContrastivePass {
     private var rowFirst: [Int32] = [0]
     private var rowDocuments: [Int32] = []
     private var rowTargets: [Int32] = []
+    private var rowTwins: [Int32]
 
     /// - Parameter share: the weight of this partition in the loss.
     init(
@@ -140,6 +141,8 @@ struct ContrastivePass {
         // The target is the positive: among documents where the direction is query to document, else the own anchor.
         let target = segments.first { $0.rows != $0.columns }
         let targetsAreDocuments = target?.columns == .documents
+        let twins = targetsAreDocuments ? segments.first { $0.rows == .documents && $0.columns == .anchors } : nil
+        rowTwins = anchorKeys.indices.map { row in twins.map { Int32($0.offset + row) } ?? -1 }
         var positives = [[Int32]](repeating: [], count: anchorKeys.count)
         for (document, owner) in batch.owners.enumerated() where batch.isPositive[document] {
             positives[Int(owner)].append(Int32(document))
@@ -227,7 +230,7 @@ struct ContrastivePass {
                                     }
                                 }
                             }
-                            if let reports = unsafe reports.baseAddress {
+                            if let reports = reports.baseAddress {
                                 unsafe softmax(block, first + begin, count, settings, reports + begin)
                             }
                             for segment in segments {
@@ -283,6 +286,7 @@ struct ContrastivePass {
                 rowFirst,
                 rowDocuments,
                 rowTargets,
+                rowTwins,
                 settings,
                 scratch,
                 reports

@@ -113,15 +113,15 @@ struct Optimizer {
                         }
                     case (.adagrad, let rows?):
                         unsafe rows.withUnsafeBufferPointer { rows in
-                            guard let rows = unsafe rows.baseAddress else { return }
+                            guard let rows = rows.baseAddress else { return }
                             forEachBlock { first, count in
                                 unsafe semblance_adagrad_rows(
                                     p,
                                     v,
-                                    g + first * columns,
-                                    rows + first,
-                                    count,
                                     columns,
+                                    rows + first,
+                                    g + first * columns,
+                                    count,
                                     learningRate,
                                     c.epsilon,
                                     gradientScale
@@ -151,17 +151,17 @@ struct Optimizer {
                         }
                     case (_, let rows?):
                         unsafe rows.withUnsafeBufferPointer { rows in
-                            guard let rows = unsafe rows.baseAddress else { return }
+                            guard let rows = rows.baseAddress else { return }
                             unsafe moments.first?.withMutablePointer { m in
                                 forEachBlock { first, count in
                                     unsafe semblance_adam_rows(
                                         p,
                                         m,
                                         v,
-                                        g + first * columns,
-                                        rows + first,
-                                        count,
                                         columns,
+                                        rows + first,
+                                        g + first * columns,
+                                        count,
                                         learningRate,
                                         c.beta1,
                                         c.beta2,

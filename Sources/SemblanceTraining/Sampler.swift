@@ -49,11 +49,11 @@ struct Sampler {
         var keys = [UInt64](repeating: 0, count: rows.count)
         let shuffle = random.permutation(of: rows.count)
         for row in shuffle {
-            let positive = Int(rows[Int(row)].positives[0])
-            if starts[positive] < 0 { starts[positive] = random.unitDouble() }
+            let positive = Int(rows[row].positives[0])
+            if starts[positive] < 0 { starts[positive] = Double.random(in: 0..<1, using: &random) }
             let key = (starts[positive] + Double(seen[positive])) / Double(counts[positive])
             seen[positive] += 1
-            keys[Int(row)] = UInt64(key * 4_294_967_295) << 32 | UInt64(row)
+            keys[row] = UInt64(key * 4_294_967_295) << 32 | UInt64(row)
         }
         var scratch = keys
         unsafe semblance_sort_keys(&keys, &scratch, keys.count)

@@ -33,7 +33,9 @@ typedef struct {
 /// anchor its positive's; `column_group`; `column_owner`, the row that brought it; `column_excludes_owner`, 1 where a row
 /// never sees its own columns (anchor to anchor, document to document). A column is masked for a row that did not bring
 /// it where one of its three keys is the row's. Of each row: `row_anchor`, `row_group`, and in
-/// `row_first[r] ..< row_first[r + 1]` the texts of its positives and their columns.
+/// `row_first[r] ..< row_first[r + 1]` the texts of its positives and their columns; `row_twin`, a further column that
+/// holds the same pair as the only target (document to query beside query to document), or -1. The pair's gradient,
+/// p + p' − 1, is again −Σ of the others' and stands in the target's column.
 /// `scratch` holds `columns` floats.
 void semblance_contrast(
     float *_Nonnull scores, size_t ld, size_t first_row, size_t rows, size_t columns,
@@ -41,8 +43,8 @@ void semblance_contrast(
     const int32_t *_Nonnull column_group, const int32_t *_Nonnull column_owner,
     const uint8_t *_Nonnull column_excludes_owner, const int32_t *_Nonnull row_anchor,
     const int32_t *_Nonnull row_group, const int32_t *_Nonnull row_first, const int32_t *_Nonnull row_document,
-    const int32_t *_Nonnull row_target, semblance_contrast_settings settings, float *_Nonnull scratch,
-    semblance_contrast_row *_Nonnull reports
+    const int32_t *_Nonnull row_target, const int32_t *_Nonnull row_twin, semblance_contrast_settings settings,
+    float *_Nonnull scratch, semblance_contrast_row *_Nonnull reports
 );
 
 #endif
