@@ -1,11 +1,13 @@
 // Tokenizing, the work per byte: everything here is linear in the text. Texts are UTF-8 with their length in bytes.
 #ifndef CSEMBLANCE_TEXT_H
 #define CSEMBLANCE_TEXT_H
-<<<<<<< HEAD
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "semblance_interner.h"
+#include "semblance_lexical.h"
 
 /// What the normaliser does, in this order.
 enum {
@@ -161,7 +163,4 @@ size_t semblance_json_string(const uint8_t *source, const semblance_json_node *n
 int64_t semblance_json_vocabulary(
     const uint8_t *source, const semblance_json *json, size_t object, int32_t limit, semblance_token_list *list);
 
-=======
-#include "semblance_interner.h"
->>>>>>> faiss
 #endif
