@@ -102,17 +102,17 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"]),
-        tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceText", ["SemblanceText"]),
+        tests(of: "SemblanceEncoders", ["SemblanceEncoders"]),
         tests(
             of: "SemblanceRetrieval",
             ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText"],
             resources: [.copy("Fixtures")]
         ),
-        tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceTraining", ["SemblanceTraining"], resources: [.copy("Fixtures")]),
-        tests(of: "Semblance", ["Semblance"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"]),
+        tests(of: "SemblanceTraining", ["SemblanceTraining"]),
+        tests(of: "Semblance", ["Semblance"]),
+        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17,

@@ -1,17 +1,16 @@
 // The training loop.
 
-public import Foundation
+internal import Foundation
 internal import Logging
-public import SemblanceEncoders
-public import SemblanceEvaluation
+internal import SemblanceEncoders
+internal import SemblanceEvaluation
 internal import SemblanceNumerics
 internal import SemblanceRetrieval
 
 /// Trains a dual encoder on pairs, step by step.
 ///
-/// `Embedder.fit` makes one and runs it; use a trainer yourself to keep its report or to choose where it starts.
-/// It runs in one task and uses all threads of its workers.
-public final class Trainer {
+/// `Embedder.fit` makes one and runs it on the threads of its workers.
+final class Trainer {
     private let configuration: TrainingConfiguration
     private let set: TrainingSet
     private let development: RetrievalDataset?
@@ -40,7 +39,7 @@ public final class Trainer {
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     /// - Throws: ``TrainingError``.
-    public init(
+    init(
         _ pairs: [TrainingPair],
         startingFrom embedder: Embedder,
         configuration: TrainingConfiguration = TrainingConfiguration(),
@@ -89,21 +88,12 @@ public final class Trainer {
 
     /// Trains to the end and returns the model with a report.
     ///
-    /// - Parameter progress: called after every step and whenever something else happens, on a thread of the workers.
-    /// - Throws: ``TrainingError`` where the loss is no longer a number; `CancellationError` when the task is cancelled,
-    ///   after a checkpoint was written where checkpoints are.
-    public static func run(
-        _ trainer: sending Trainer,
-        progress: (@Sendable (TrainingEvent) -> Void)? = nil
-    ) async throws -> (embedder: Embedder, report: TrainingReport) {
-        let workers = trainer.workers
-        let confined = Confined(trainer)
-        return try await workers.run { cancellation in
-            try confined.value.run(cancellation: cancellation, progress: progress)
-        }
-    }
-
-    private func run(
+    /// - Parameters:
+    ///   - cancellation: ends training between two steps.
+    ///   - progress: called after every step and whenever something else happens.
+    /// - Throws: ``TrainingError`` where the loss is no longer a number; `CancellationError` once cancelled, after a
+    ///   checkpoint was written where checkpoints are.
+    func run(
         cancellation: Cancellation,
         progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> (embedder: Embedder, report: TrainingReport) {
@@ -404,13 +394,6 @@ public final class Trainer {
         progress?(.finished(report))
         return (model.embedder(with: parameters), report)
     }
-}
-
-/// A value handed to another thread that alone uses it from then on.
-private struct Confined<Value>: @unchecked Sendable {
-    let value: Value
-
-    init(_ value: Value) { self.value = value }
 }
 
 extension Duration {
