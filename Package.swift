@@ -98,7 +98,7 @@ let package = Package(
             path: "Tests/SemblanceTestSupport",
             swiftSettings: swiftSettings
         ),
-        tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"]),
+        tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceRetrieval", ["SemblanceRetrieval"], resources: [.copy("Fixtures")]),

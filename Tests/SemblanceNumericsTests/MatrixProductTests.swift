@@ -61,7 +61,8 @@ import Testing
         ]
         for product in wrong {
             #expect(
-                excess(product.elements.map(Double.init), over: sample.expected.elements, Self.tolerance(9)).ratio > 1000
+                excess(product.elements.map(Double.init), over: sample.expected.elements, Self.tolerance(9)).ratio
+                    > 1000
             )
         }
     }
@@ -130,7 +131,9 @@ import Testing
                 }
                 for i in 0..<m {
                     for j in 0..<n where part[i * n + j] != (inside(i, j) ? whole[i * n + j] : -7) {
-                        Issue.record("element (\(i), \(j)) of rows \(rows)+\(rowCount), columns \(first)+\(columnCount)")
+                        Issue.record(
+                            "element (\(i), \(j)) of rows \(rows)+\(rowCount), columns \(first)+\(columnCount)"
+                        )
                     }
                 }
             }
