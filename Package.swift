@@ -101,17 +101,17 @@ let package = Package(
             path: "Tests/SemblanceTestSupport",
             swiftSettings: swiftSettings
         ),
-        tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"]),
-        tests(of: "SemblanceText", ["SemblanceText"]),
-        tests(of: "SemblanceEncoders", ["SemblanceEncoders"]),
+        tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
         tests(
             of: "SemblanceRetrieval",
             ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText"],
             resources: [.copy("Fixtures")]
         ),
-        tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"]),
-        tests(of: "SemblanceTraining", ["SemblanceTraining"]),
-        tests(of: "Semblance", ["Semblance"]),
+        tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceTraining", ["SemblanceTraining"], resources: [.copy("Fixtures")]),
+        tests(of: "Semblance", ["Semblance"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"]),
     ],
     swiftLanguageModes: [.v6],
