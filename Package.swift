@@ -101,7 +101,7 @@ let package = Package(
         tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"]),
         tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceRetrieval", ["SemblanceRetrieval"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceRetrieval", ["SemblanceRetrieval", "CSemblanceFAISS", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceTraining", ["SemblanceTraining"], resources: [.copy("Fixtures")]),
         tests(of: "Semblance", ["Semblance"], resources: [.copy("Fixtures")]),
