@@ -34,7 +34,12 @@ func reference(_ metric: Metric, _ x: [Float], _ y: [Float]) -> Double {
 }
 
 /// All scores, best first: what an exact search must agree with.
-func sortedScores(_ metric: Metric, _ query: [Float], _ vectors: Matrix, _ ids: [Int64]) -> [(id: Int64, score: Double)] {
+func sortedScores(
+    _ metric: Metric,
+    _ query: [Float],
+    _ vectors: Matrix,
+    _ ids: [Int64]
+) -> [(id: Int64, score: Double)] {
     (0..<vectors.rows).map { (ids[$0], reference(metric, query, vectors[row: $0])) }
         .sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0 < $1.0 }
 }
