@@ -106,7 +106,7 @@ let package = Package(
         tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
         tests(
             of: "SemblanceRetrieval",
-            ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText"],
+            ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText", "CSemblanceFAISS", "CSemblanceKernels"],
             resources: [.copy("Fixtures")]
         ),
         tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
