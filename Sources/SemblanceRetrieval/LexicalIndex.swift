@@ -42,19 +42,14 @@ public struct LexicalHit: Hashable, Sendable {
         guard texts.count < UInt32.max else {
             throw LexicalError(.tooManyTexts, "\(texts.count) texts are too many for one index; split them into several")
         }
-        let english = configuration.language == .english
         let textsPerRun = 4096
         let runs = (0..<(texts.count + textsPerRun - 1) / textsPerRun).map { _ in
-            semblance_lexical_counts_create(english)
+            LexicalCounts(english: configuration.language == .english)
         }
         workers.forEach(runs.count) { run in
-            for index in run * textsPerRun..<min(texts.count, (run + 1) * textsPerRun) {
-                var text = texts[index]
-                unsafe text.withUTF8 { unsafe semblance_lexical_counts_add(runs[run], $0.baseAddress, $0.count) }
-            }
+            for index in run * textsPerRun..<min(texts.count, (run + 1) * textsPerRun) { runs[run].add(texts[index]) }
         }
-        unsafe handle = semblance_lexical_index_create(runs, runs.count, english, configuration.k1, configuration.b)
-        for run in runs { semblance_lexical_counts_destroy(run) }
+        unsafe handle = LexicalCounts.index(of: runs, configuration)
         count = texts.count
         self.configuration = configuration
     }
@@ -66,35 +61,68 @@ public struct LexicalHit: Hashable, Sendable {
     /// - Complexity: O(texts with one of the query's terms), each a few additions; 4,096 texts at a time.
     public func nearest(to query: String, count: Int) -> [LexicalHit] {
         precondition(count >= 0, "\(count) hits were asked for")
-        let search = semblance_lexical_search_create()
-        defer { semblance_lexical_search_destroy(search) }
-        return nearest(to: query, count: count, search)
+        return unsafe LexicalSearch().hits(of: query, count: min(count, self.count), in: handle)
     }
 
     /// The hits of many queries, searched in parallel.
     package func nearest(to queries: [String], count: Int, workers: Workers) -> [[LexicalHit]] {
         precondition(count >= 0, "\(count) hits were asked for")
-        let queriesPerRun = 64
+        let wanted = min(count, self.count), queriesPerRun = 64
         var hits = [[LexicalHit]](repeating: [], count: queries.count)
         unsafe hits.withUnsafeMutableBufferPointer { hits in
             workers.forEach((queries.count + queriesPerRun - 1) / queriesPerRun) { run in
-                let search = semblance_lexical_search_create()
-                defer { semblance_lexical_search_destroy(search) }
+                let search = LexicalSearch()
                 for query in run * queriesPerRun..<min(queries.count, (run + 1) * queriesPerRun) {
-                    unsafe hits[query] = nearest(to: queries[query], count: count, search)
+                    unsafe hits[query] = search.hits(of: queries[query], count: wanted, in: handle)
                 }
             }
         }
         return hits
     }
+}
 
-    private func nearest(to query: String, count: Int, _ search: OpaquePointer) -> [LexicalHit] {
-        let wanted = min(count, self.count)
+/// The terms of a run of texts, counted by one thread.
+@safe private final class LexicalCounts {
+    private let handle: OpaquePointer
+
+    init(english: Bool) { unsafe handle = semblance_lexical_counts_create(english) }
+
+    deinit { unsafe semblance_lexical_counts_destroy(handle) }
+
+    func add(_ text: String) {
+        var text = text
+        text.withUTF8 { unsafe semblance_lexical_counts_add(handle, $0.baseAddress, $0.count) }
+    }
+
+    static func index(of runs: [LexicalCounts], _ configuration: LexicalConfiguration) -> OpaquePointer {
+        let handles = unsafe runs.map { unsafe $0.handle }
+        return unsafe withExtendedLifetime(runs) {
+            unsafe semblance_lexical_index_create(
+                handles,
+                handles.count,
+                configuration.language == .english,
+                configuration.k1,
+                configuration.b
+            )
+        }
+    }
+}
+
+/// What one thread's searches need, kept from query to query.
+@safe private final class LexicalSearch {
+    private let handle: OpaquePointer
+
+    init() { unsafe handle = semblance_lexical_search_create() }
+
+    deinit { unsafe semblance_lexical_search_destroy(handle) }
+
+    func hits(of query: String, count: Int, in index: OpaquePointer) -> [LexicalHit] {
+        guard count > 0 else { return [] }
         var query = query
-        return unsafe withUnsafeTemporaryAllocation(of: semblance_lexical_hit.self, capacity: wanted) { hits in
-            guard let first = unsafe hits.baseAddress else { return [] }
-            let found = unsafe query.withUTF8 {
-                unsafe semblance_lexical_search_run(search, handle, $0.baseAddress, $0.count, wanted, first)
+        return unsafe withUnsafeTemporaryAllocation(of: semblance_lexical_hit.self, capacity: count) { hits in
+            guard let first = hits.baseAddress else { return [] }
+            let found = query.withUTF8 {
+                unsafe semblance_lexical_search_run(handle, index, $0.baseAddress, $0.count, count, first)
             }
             return unsafe hits[..<found].map { LexicalHit(index: Int($0.text), score: $0.score) }
         }
