@@ -24,7 +24,7 @@ package struct SHA256 {
     }
 
     package mutating func update(_ data: Data) {
-        data.withUnsafeBytes { unsafe semblance_sha256_update(&state, $0.baseAddress, $0.count) }
+        unsafe data.withUnsafeBytes { unsafe semblance_sha256_update(&state, $0.baseAddress, $0.count) }
     }
 
     /// The digest in hexadecimal.

@@ -5,6 +5,7 @@
 
 #include "semblance_contrast.h"
 #include "semblance_cpu.h"
+#include "semblance_distances.h"
 #include "semblance_elementwise.h"
 #include "semblance_gemm.h"
 #include "semblance_memory.h"
