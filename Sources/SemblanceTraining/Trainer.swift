@@ -175,17 +175,14 @@ final class Trainer {
             total: total,
             warmupSteps: Int((configuration.warmup * Double(total)).rounded(.up))
         )
-        state.learningRate = peakLearningRate * factor
-        state.optimizer.update(
-            &state.parameters,
-            with: gradients,
-            learningRate: Float(state.learningRate),
-            gradientScale: clippingScale(of: gradients),
+        state.take(
+            gradients,
+            scaledBy: clippingScale(of: gradients),
+            scaleGradient: contrast.scaleGradient,
+            loss: contrast.loss,
+            learningRate: peakLearningRate * factor,
             workers: workers
         )
-        state.temperature.update(scaleGradient: contrast.scaleGradient, step: state.optimizer.step)
-        state.step += 1
-        state.addLoss(contrast.loss)
         tokenCount += anchors.tokenCount + candidates.tokenCount
         if isLastEpoch { noteSuspects(contrast, batch) }
         for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
