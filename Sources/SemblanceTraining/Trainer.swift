@@ -150,15 +150,7 @@ final class Trainer {
                 return texts
             }
         )
-        let anchors = embed(batch.anchors, .query, queries)
-        let candidates = embed(batch.documents, .document, documents)
-        let contrast = objective.contrast(
-            anchors: anchors.embeddings,
-            documents: candidates.embeddings,
-            batch: batch,
-            scale: state.temperature.scale,
-            workers: workers
-        )
+        let (contrast, gradients) = contrast(batch)
         guard contrast.loss.isFinite else {
             throw TrainingError(
                 code: .diverged,
@@ -166,10 +158,6 @@ final class Trainer {
                     + "lower the learning rate (\(peakLearningRate)) or bound the gradient norm"
             )
         }
-        let gradients = sum(
-            anchors.backpropagate(contrast.anchorGradient, workers: workers),
-            candidates.backpropagate(contrast.documentGradient, workers: workers)
-        )
         let factor = configuration.schedule.factor(
             step: state.step,
             total: total,
@@ -183,10 +171,30 @@ final class Trainer {
             learningRate: peakLearningRate * factor,
             workers: workers
         )
-        tokenCount += anchors.tokenCount + candidates.tokenCount
         if isLastEpoch { noteSuspects(contrast, batch) }
         for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
         return contrast.loss
+    }
+
+    /// The three phases: a batch embedded, contrasted, and its gradient taken back to the parameters.
+    ///
+    /// What holds the weights ends with this call, so that the optimizer changes them in place.
+    private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
+        let anchors = embed(batch.anchors, .query, queries)
+        let candidates = embed(batch.documents, .document, documents)
+        let contrast = objective.contrast(
+            anchors: anchors.embeddings,
+            documents: candidates.embeddings,
+            batch: batch,
+            scale: state.temperature.scale,
+            workers: workers
+        )
+        tokenCount += anchors.tokenCount + candidates.tokenCount
+        let gradients = sum(
+            anchors.backpropagate(contrast.anchorGradient, workers: workers),
+            candidates.backpropagate(contrast.documentGradient, workers: workers)
+        )
+        return (contrast, gradients)
     }
 
     private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore) -> EmbeddedBatch {
