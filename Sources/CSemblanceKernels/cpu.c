@@ -5,6 +5,7 @@
 #include <string.h>
 
 static _Atomic int chosen = -1;
+static _Thread_local int chosen_here = -1;
 
 static semblance_cpu_level best(void) {
 #if defined(__x86_64__)
@@ -18,6 +19,7 @@ static semblance_cpu_level best(void) {
 }
 
 semblance_cpu_level semblance_cpu(void) {
+    if (chosen_here >= 0) return (semblance_cpu_level)chosen_here;
     int level = atomic_load_explicit(&chosen, memory_order_relaxed);
     if (level >= 0) return (semblance_cpu_level)level;
     semblance_cpu_level found = best();
@@ -32,6 +34,6 @@ semblance_cpu_level semblance_cpu(void) {
 
 int semblance_cpu_set(semblance_cpu_level level) {
     if (level > best()) return 0;
-    atomic_store_explicit(&chosen, (int)level, memory_order_relaxed);
+    chosen_here = (int)level;
     return 1;
 }

@@ -3,8 +3,16 @@
 #ifndef CSEMBLANCE_KERNELS_H
 #define CSEMBLANCE_KERNELS_H
 
+#include "semblance_contrast.h"
 #include "semblance_cpu.h"
+#include "semblance_distances.h"
+#include "semblance_elementwise.h"
+#include "semblance_gemm.h"
 #include "semblance_memory.h"
+#include "semblance_optimizers.h"
+#include "semblance_random.h"
+#include "semblance_sha256.h"
+#include "semblance_sort.h"
 #include "semblance_workers.h"
 
 #endif

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "semblance_interner.h"
+#include "semblance_lexical.h"
+
 /// What the normaliser does, in this order.
 enum {
     SEMBLANCE_CLEAN = 1,         // control characters go, every kind of white space becomes a blank

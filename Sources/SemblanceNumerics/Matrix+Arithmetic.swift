@@ -1,0 +1,73 @@
+internal import CSemblanceKernels
+
+extension Matrix {
+    /// Adds `factor · other`, element by element.
+    package mutating func add(_ other: Matrix, times factor: Float = 1) {
+        precondition(rows == other.rows && columns == other.columns, "\(other) cannot be added to \(self)")
+        let count = count
+        unsafe withMutablePointer { target in
+            unsafe other.withPointer { unsafe semblance_add_scaled(target, $0, count, factor) }
+        }
+    }
+
+    /// Multiplies every element.
+    package mutating func scale(by factor: Float) {
+        let count = count
+        unsafe withMutablePointer { unsafe semblance_scale($0, count, factor) }
+    }
+
+    /// Σ x², summed in double precision.
+    package var sumOfSquares: Double {
+        unsafe withPointer { unsafe semblance_sum_of_squares($0, count) }
+    }
+
+    /// Copies all rows of `other` to the rows from `row` on.
+    package mutating func replaceRows(from row: Int, with other: Matrix) {
+        precondition(columns == other.columns && row >= 0 && row + other.rows <= rows, "\(other) at row \(row) of \(self)")
+        let offset = row * columns
+        unsafe withMutablePointer { target in
+            unsafe other.withPointer { unsafe (target + offset).update(from: $0, count: other.count) }
+        }
+    }
+
+    /// The first `dimension` columns of every row.
+    package func leadingColumns(_ dimension: Int) -> Matrix {
+        precondition(dimension >= 0 && dimension <= columns, "\(dimension) of \(columns) columns")
+        if dimension == columns { return self }
+        var result = Matrix(uninitializedRows: rows, columns: dimension)
+        unsafe result.withMutablePointer { target in
+            unsafe withPointer { source in
+                for row in 0..<rows {
+                    unsafe (target + row * dimension).update(from: source + row * columns, count: dimension)
+                }
+            }
+        }
+        return result
+    }
+
+    /// The matrices below each other.
+    package static func concatenatingRows(_ parts: [Matrix], columns: Int) -> Matrix {
+        var result = Matrix(uninitializedRows: parts.reduce(0) { $0 + $1.rows }, columns: columns)
+        var row = 0
+        for part in parts {
+            result.replaceRows(from: row, with: part)
+            row += part.rows
+        }
+        return result
+    }
+}
+
+extension Matrix {
+    /// Every row times its own factor.
+    package func scalingRows(by factors: [Float]) -> Matrix {
+        precondition(factors.count == rows, "\(factors.count) factors for \(self)")
+        var result = self
+        let columns = columns
+        unsafe result.withMutablePointer { target in
+            for row in factors.indices {
+                unsafe semblance_scale(target + row * columns, columns, factors[row])
+            }
+        }
+        return result
+    }
+}

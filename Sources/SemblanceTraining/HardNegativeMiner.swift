@@ -1,0 +1,263 @@
+// Candidates from a source, scored by the model, filtered, picked.
+
+internal import CSemblanceKernels
+internal import SemblanceEncoders
+internal import SemblanceNumerics
+internal import SemblanceRetrieval
+
+/// What a round of mining found.
+public struct MiningReport: Hashable, Sendable, Codable {
+    /// Rows that negatives were looked for.
+    public var rows = 0
+    /// Negatives found, over all rows.
+    public var negatives = 0
+    /// Rows with fewer negatives than asked for.
+    public var shortRows = 0
+    /// Of those: rows whose source had too few candidates in the rank range.
+    public var shortOfCandidates = 0
+    /// Of those: rows that lost candidates to a limit on scores.
+    public var shortByLimits = 0
+    /// Candidates left out because they are too close to the positive to be trusted as negatives.
+    public var suspectedFalseNegatives = 0
+}
+
+/// Chooses hard negatives for training rows.
+struct HardNegativeMiner {
+    let configuration: MiningConfiguration
+    /// Negatives wanted for each row.
+    let perRow: Int
+    /// Seeds random picks.
+    let seed: UInt64
+    let workers: Workers
+
+    /// A row's negatives by text number, with their scores.
+    struct Negatives: Sendable {
+        var texts: [Int32] = []
+        var scores: [Float] = []
+    }
+
+    /// Candidates of one source, by row: places in the corpus.
+    private typealias Candidates = (_ row: Int) -> [Int32]
+
+    /// The vectors rows and corpus have under the model, unit length.
+    private struct Space {
+        let anchors: Matrix
+        let anchorPlaces: [Int32]
+        let corpus: Matrix
+    }
+
+    /// Negatives for every row from the first source that has them, further sources filling up.
+    ///
+    /// - Parameters:
+    ///   - corpus: text numbers to choose from, each once.
+    ///   - embed: the unit embeddings of texts by number in a role.
+    func mine(
+        _ set: TrainingSet,
+        sources: [NegativeSource],
+        corpus: [Int32],
+        embed: (_ texts: [Int32], _ role: Role) throws -> Matrix
+    ) throws -> (negatives: [Negatives], report: MiningReport) {
+        var report = MiningReport()
+        report.rows = set.rows.count
+        var result = [Negatives](repeating: Negatives(), count: set.rows.count)
+
+        // Each distinct anchor is embedded and searched once.
+        var places = [Int32](repeating: -1, count: set.texts.count)
+        var anchors: [Int32] = []
+        for row in set.rows where places[Int(row.anchor)] < 0 {
+            places[Int(row.anchor)] = Int32(anchors.count)
+            anchors.append(row.anchor)
+        }
+        let space = Space(
+            anchors: UnitRows(try embed(anchors, .query), workers: workers).output,
+            anchorPlaces: places,
+            corpus: UnitRows(try embed(corpus, .document), workers: workers).output
+        )
+        var corpusPlaces = [Int32](repeating: -1, count: set.texts.count)
+        for (place, text) in corpus.enumerated() { corpusPlaces[Int(text)] = Int32(place) }
+
+        let relevant = relevantTexts(set)
+        let positiveScores = try scoresOfPositives(set, space, embed)
+        for source in sources {
+            let candidates: Candidates
+            switch source {
+            case .rows: candidates = { set.rows[$0].negatives.map { corpusPlaces[Int($0)] } }
+            case .mined: candidates = nearest(set, space)
+            case .lexical: candidates = try sharingWords(set, anchors, corpus, places)
+            case .siblings: candidates = siblings(set, corpusPlaces)
+            }
+            fill(&result, &report, set, source, candidates, corpus, space, relevant, positiveScores)
+        }
+        for negatives in result {
+            report.negatives += negatives.texts.count
+            if negatives.texts.count < perRow { report.shortRows += 1 }
+        }
+        return (result, report)
+    }
+
+    /// By anchor text: the positives of all rows with that anchor.
+    private func relevantTexts(_ set: TrainingSet) -> [Int32: [Int32]] {
+        var result: [Int32: [Int32]] = [:]
+        for row in set.rows { result[row.anchor, default: []] += row.positives }
+        return result
+    }
+
+    /// By row: the similarity of the anchor to its least similar positive.
+    private func scoresOfPositives(
+        _ set: TrainingSet,
+        _ space: Space,
+        _ embed: (_ texts: [Int32], _ role: Role) throws -> Matrix
+    ) throws -> [Float] {
+        var places = [Int32](repeating: -1, count: set.texts.count)
+        var positives: [Int32] = []
+        for row in set.rows {
+            for positive in row.positives where places[Int(positive)] < 0 {
+                places[Int(positive)] = Int32(positives.count)
+                positives.append(positive)
+            }
+        }
+        let vectors = UnitRows(try embed(positives, .document), workers: workers).output
+        return set.rows.map { row in
+            row.positives.reduce(Float.infinity) {
+                min($0, space.anchors.dot(Int(space.anchorPlaces[Int(row.anchor)]), vectors, Int(places[Int($1)])))
+            }
+        }
+    }
+
+    /// The corpus nearest to each anchor under the model; the exact search, so that mining is the same every time.
+    private func nearest(_ set: TrainingSet, _ space: Space) -> Candidates {
+        // A row's own positives may stand among the first ranks.
+        let most = (set.rows.map(\.positives.count).max() ?? 1) + 8
+        let count = min(space.corpus.rows, configuration.rankTo + most)
+        let found = ExactSearch.nearest(to: space.anchors, in: space.corpus, count: count, workers: workers)
+        return { row in
+            let first = Int(space.anchorPlaces[Int(set.rows[row].anchor)]) * count
+            return Array(found.rows[first..<first + count])
+        }
+    }
+
+    private func sharingWords(
+        _ set: TrainingSet,
+        _ anchors: [Int32],
+        _ corpus: [Int32],
+        _ places: [Int32]
+    ) throws -> Candidates {
+        let index = try LexicalIndex(corpus.map { set.texts[Int($0)] }, workers: workers)
+        let found = index.nearest(
+            to: anchors.map { set.texts[Int($0)] },
+            count: configuration.rankTo + 8,
+            workers: workers
+        )
+        return { row in found[Int(places[Int(set.rows[row].anchor)])].map { Int32($0.index) } }
+    }
+
+    private func siblings(_ set: TrainingSet, _ corpusPlaces: [Int32]) -> Candidates {
+        var members: [Int32: [Int32]] = [:]
+        for row in set.rows where row.group >= 0 {
+            for positive in row.positives {
+                let place = corpusPlaces[Int(positive)]
+                if place >= 0, members[row.group]?.contains(place) != true { members[row.group, default: []].append(place) }
+            }
+        }
+        return { row in members[set.rows[row].group] ?? [] }
+    }
+
+    /// Gives rows that lack negatives the best of their candidates, on all threads.
+    private func fill(
+        _ result: inout [Negatives],
+        _ report: inout MiningReport,
+        _ set: TrainingSet,
+        _ source: NegativeSource,
+        _ candidates: Candidates,
+        _ corpus: [Int32],
+        _ space: Space,
+        _ relevant: [Int32: [Int32]],
+        _ positiveScores: [Float]
+    ) {
+        let block = 256
+        let blocks = (set.rows.count + block - 1) / block
+        var reports = [MiningReport](repeating: MiningReport(), count: blocks)
+        unsafe result.withUnsafeMutableBufferPointer { result in
+            unsafe reports.withUnsafeMutableBufferPointer { reports in
+                workers.forEach(blocks) { index in
+                    for row in index * block..<min(set.rows.count, (index + 1) * block) {
+                        unsafe fill(
+                            &result[row],
+                            &reports[index],
+                            row,
+                            set.rows[row],
+                            source,
+                            candidates,
+                            corpus,
+                            space,
+                            relevant[set.rows[row].anchor] ?? [],
+                            positiveScores[row]
+                        )
+                    }
+                }
+            }
+        }
+        for part in reports {
+            report.shortOfCandidates += part.shortOfCandidates
+            report.shortByLimits += part.shortByLimits
+            report.suspectedFalseNegatives += part.suspectedFalseNegatives
+        }
+    }
+
+    /// Gives one row what it lacks.
+    private func fill(
+        _ negatives: inout Negatives,
+        _ report: inout MiningReport,
+        _ index: Int,
+        _ row: ContrastiveBatch.Row,
+        _ source: NegativeSource,
+        _ candidates: Candidates,
+        _ corpus: [Int32],
+        _ space: Space,
+        _ relevant: [Int32],
+        _ positiveScore: Float
+    ) {
+        let missing = perRow - negatives.texts.count
+        guard missing > 0 else { return }
+        let anchor = Int(space.anchorPlaces[Int(row.anchor)])
+        var ranked: [(text: Int32, score: Float)] = []
+        for place in candidates(index) where place >= 0 {
+            let text = corpus[Int(place)]
+            if text == row.anchor || relevant.contains(text) || negatives.texts.contains(text) { continue }
+            ranked.append((text, space.anchors.dot(anchor, space.corpus, Int(place))))
+        }
+        // Sorting by score, then text, gives every source one order.
+        ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.text < $1.text }
+        // Negatives that the data names are taken as they are: somebody chose them.
+        let isChosen = source == .rows
+        let inRange = isChosen ? ranked[...] : ranked.prefix(configuration.rankTo).dropFirst(configuration.rankFrom)
+        var allowed = inRange.filter { isChosen || configuration.allows($0.score, positive: positiveScore) }
+        if inRange.count < missing {
+            report.shortOfCandidates += 1
+        } else if allowed.count < missing {
+            report.shortByLimits += 1
+        }
+        if !isChosen {
+            report.suspectedFalseNegatives += inRange.count { configuration.isSuspect($0.score, positive: positiveScore) }
+        }
+        if configuration.pick == .random, !isChosen {
+            var random = RandomStream(seed: seed, stream: UInt64(index))
+            allowed.shuffle(using: &random)
+        }
+        for (text, score) in allowed.prefix(missing) {
+            negatives.texts.append(text)
+            negatives.scores.append(score)
+        }
+    }
+}
+
+extension Matrix {
+    /// The dot product of a row with a row of another matrix.
+    fileprivate func dot(_ row: Int, _ other: Matrix, _ otherRow: Int) -> Float {
+        unsafe withPointer { x in
+            unsafe other.withPointer { y in
+                unsafe semblance_dot(x + row * columns, y + otherRow * columns, columns)
+            }
+        }
+    }
+}

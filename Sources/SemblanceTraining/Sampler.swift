@@ -1,0 +1,86 @@
+// Which rows make which batch.
+
+internal import CSemblanceKernels
+internal import SemblanceNumerics
+
+/// The order of an epoch's rows: random, and with equal texts as far apart as the data allows.
+///
+/// A text that is the first positive of c of the N rows gets its rows one after another every N/c places, from a random
+/// start; where every positive occurs once this is a plain shuffle, and where one occurs more often than there are
+/// batches no batch holds more of it than it must. Rows whose anchor occurs in the batch already wait for the next one.
+/// An epoch depends on the seed and its number alone, so a position in it is all that resuming needs.
+struct Sampler {
+    private let rows: [ContrastiveBatch.Row]
+    private let textCount: Int
+    /// Pairs of a full batch.
+    let batchSize: Int
+    private let seed: UInt64
+
+    init(rows: [ContrastiveBatch.Row], textCount: Int, batchSize: Int, seed: UInt64) {
+        self.rows = rows
+        self.textCount = textCount
+        self.batchSize = min(batchSize, rows.count)
+        self.seed = seed
+    }
+
+    /// Batches of one epoch; the last may be smaller, but a lone row joins the one before it.
+    var batchesPerEpoch: Int {
+        let (full, rest) = rows.count.quotientAndRemainder(dividingBy: batchSize)
+        return rest > 1 || full == 0 ? full + (rest > 0 ? 1 : 0) : full
+    }
+
+    /// The rows of every batch of an epoch.
+    func batches(epoch: Int) -> [ArraySlice<Int32>] {
+        let order = separatingAnchors(shuffled(epoch: epoch))
+        let count = batchesPerEpoch
+        return (0..<count).map { index in
+            order[index * batchSize..<(index == count - 1 ? order.count : (index + 1) * batchSize)]
+        }
+    }
+
+    /// Rows sorted by (start + k) / c, where the row is the k-th of c with its positive; starts and ties are random.
+    private func shuffled(epoch: Int) -> [Int32] {
+        var random = RandomStream(seed: seed, stream: UInt64(epoch) &+ 1)
+        var counts = [Int32](repeating: 0, count: textCount)
+        for row in rows { counts[Int(row.positives[0])] += 1 }
+        // Starts, and the random number of the row a positive's count begins with, are drawn in the order of the rows.
+        var starts = [Double](repeating: -1, count: textCount)
+        var seen = [Int32](repeating: 0, count: textCount)
+        var keys = [UInt64](repeating: 0, count: rows.count)
+        let shuffle = random.permutation(of: rows.count)
+        for row in shuffle {
+            let positive = Int(rows[row].positives[0])
+            if starts[positive] < 0 { starts[positive] = Double.random(in: 0..<1, using: &random) }
+            let key = (starts[positive] + Double(seen[positive])) / Double(counts[positive])
+            seen[positive] += 1
+            keys[row] = UInt64(key * 4_294_967_295) << 32 | UInt64(row)
+        }
+        var scratch = keys
+        unsafe semblance_sort_keys(&keys, &scratch, keys.count)
+        return keys.map { Int32(truncatingIfNeeded: $0 & 0xFFFF_FFFF) }
+    }
+
+    /// Moves rows whose anchor is in the batch already to the next batch.
+    private func separatingAnchors(_ order: [Int32]) -> [Int32] {
+        var lastBatch = [Int32](repeating: -1, count: textCount)
+        var result: [Int32] = []
+        result.reserveCapacity(order.count)
+        var waiting: [Int32] = []
+        func append(_ row: Int32) -> Bool {
+            let batch = Int32(result.count / batchSize)
+            let anchor = Int(rows[Int(row)].anchor)
+            if lastBatch[anchor] == batch { return false }
+            lastBatch[anchor] = batch
+            result.append(row)
+            return true
+        }
+        for row in order {
+            if result.count % batchSize == 0, !waiting.isEmpty {
+                let due = waiting
+                waiting = due.filter { !append($0) }
+            }
+            if !append(row) { waiting.append(row) }
+        }
+        return result + waiting
+    }
+}

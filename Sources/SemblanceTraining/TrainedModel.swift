@@ -1,0 +1,53 @@
+// The weights of a dual encoder while they change.
+
+internal import SemblanceEncoders
+internal import SemblanceNumerics
+
+/// An embedder taken apart: its towers' structure, and their parameters in one list.
+struct TrainedModel: Sendable {
+    /// Structure, prompts and tokenizers; its own weights are those training began with.
+    let embedder: Embedder
+    let layouts: [Parameter.Layout]
+    /// The weights as they stand: the query tower's, then the document tower's where it has its own.
+    var parameters: [Matrix]
+    private let queryRange: Range<Int>
+    private let documentRange: Range<Int>
+
+    init(_ embedder: Embedder) {
+        self.embedder = embedder
+        var all = embedder.queryTower.encoder.parameters
+        queryRange = 0..<all.count
+        if embedder.sharesWeights {
+            documentRange = queryRange
+        } else {
+            all += embedder.documentTower.encoder.parameters
+            documentRange = queryRange.upperBound..<all.count
+        }
+        layouts = all.map(\.layout)
+        parameters = all.map(\.value)
+    }
+
+    /// Where a role's parameters are in the list.
+    func range(of role: Role) -> Range<Int> { role == .query ? queryRange : documentRange }
+
+    /// The embedder with these weights.
+    func embedder(with parameters: [Matrix]) -> Embedder {
+        var result = embedder
+        result.queryTower.encoder = result.queryTower.encoder.replacingParameters(Array(parameters[queryRange]))
+        result.documentTower.encoder = result.documentTower.encoder.replacingParameters(
+            Array(parameters[documentRange])
+        )
+        return result
+    }
+}
+
+extension TrainedModel {
+    /// Whether the model is a static one: large steps, because each row of its table sees few gradients.
+    private var isStatic: Bool { embedder.documentTower.encoder is StaticEncoder }
+
+    /// The rate where none is chosen.
+    var defaultLearningRate: Float { isStatic ? 0.05 : 2e-5 }
+
+    /// The rates that are likely meant.
+    var usualLearningRates: ClosedRange<Double> { isStatic ? 1e-4...2 : 1e-7...1e-3 }
+}

@@ -1,0 +1,408 @@
+// The training loop.
+
+internal import Foundation
+internal import Logging
+internal import SemblanceEncoders
+internal import SemblanceEvaluation
+internal import SemblanceNumerics
+internal import SemblanceRetrieval
+
+/// Trains a dual encoder on pairs, step by step.
+///
+/// `Embedder.fit` makes one and runs it on the threads of its workers.
+final class Trainer {
+    private let configuration: TrainingConfiguration
+    private let set: TrainingSet
+    private let development: RetrievalDataset?
+    private let checkpoints: CheckpointConfiguration?
+    private let workers: Workers
+    private let logger = Logger(label: "semblance.training")
+
+    private var model: TrainedModel
+    private var state: TrainingState
+    private let queries: TokenStore
+    private let documents: TokenStore
+    private let sampler: Sampler
+    private let objective: ContrastiveObjective
+    private let peakLearningRate: Double
+    private let sources: [NegativeSource]
+    private var guardRails: GuardRails
+    private var report = TrainingReport()
+    private var tokenCount = 0
+
+    /// Numbers and tokenizes the texts, and continues a checkpoint where one is given.
+    ///
+    /// - Parameters:
+    ///   - embedder: the model to start from.
+    ///   - corpus: further texts hard negatives are chosen from; without it, the positives of all pairs.
+    ///   - development: evaluated while training.
+    ///   - checkpoints: where and how often to write one.
+    ///   - resumption: the folder of a checkpoint to continue.
+    /// - Throws: ``TrainingError``.
+    init(
+        _ pairs: [TrainingPair],
+        startingFrom embedder: Embedder,
+        configuration: TrainingConfiguration = TrainingConfiguration(),
+        corpus: [String] = [],
+        evaluating development: RetrievalDataset? = nil,
+        checkpoints: CheckpointConfiguration? = nil,
+        resumingFrom resumption: URL? = nil
+    ) throws {
+        try configuration.validate()
+        let started = ContinuousClock.now
+        self.configuration = configuration
+        self.development = development
+        self.checkpoints = checkpoints
+        workers = Workers.shared(threads: configuration.compute.threads)
+        set = try TrainingSet(pairs, corpus: corpus)
+        model = TrainedModel(embedder)
+        queries = TokenStore(set.texts, used: set.rows.map(\.anchor), embedder: embedder, role: .query, workers: workers)
+        documents = TokenStore(
+            set.texts,
+            used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
+            embedder: embedder,
+            role: .document,
+            workers: workers
+        )
+        sampler = Sampler(
+            rows: set.rows,
+            textCount: set.texts.count,
+            batchSize: configuration.batchSize,
+            seed: configuration.seed
+        )
+        objective = ContrastiveObjective(configuration.objective)
+        peakLearningRate = Double(configuration.learningRate ?? model.defaultLearningRate)
+        sources = configuration.negatives ?? (set.hasNegatives ? [.rows] : [])
+        guardRails = GuardRails(configuration: configuration, learningRate: peakLearningRate, model: model)
+        state = TrainingState(
+            model: model,
+            configuration: configuration,
+            negatives: sources == [.rows] ? set.rows.map(\.negatives) : []
+        )
+        if let resumption {
+            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state)
+        }
+        report.pairs = set.rows.count
+        report.seconds = started.duration(to: .now).seconds
+    }
+
+    /// Trains to the end and returns the model with a report.
+    ///
+    /// - Parameters:
+    ///   - cancellation: ends training between two steps.
+    ///   - progress: called after every step and whenever something else happens.
+    /// - Throws: ``TrainingError`` where the loss is no longer a number; `CancellationError` once cancelled, after a
+    ///   checkpoint was written where checkpoints are.
+    func run(
+        cancellation: Cancellation,
+        progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws -> (embedder: Embedder, report: TrainingReport) {
+        for warning in guardRails.initialWarnings() { warn(warning, progress) }
+        let perEpoch = sampler.batchesPerEpoch
+        let total = perEpoch * configuration.epochs
+        var batches: [ArraySlice<Int32>] = []
+        var batchesOfEpoch = -1
+        do {
+            while state.step < total, !state.isFinished {
+                try cancellation.check()
+                let (epoch, index) = state.step.quotientAndRemainder(dividingBy: perEpoch)
+                if state.minedEpoch < 0 || isMiningDue(epoch: epoch, index: index) {
+                    try mine(epoch: epoch, cancellation: cancellation, progress)
+                }
+                let started = ContinuousClock.now
+                if batchesOfEpoch != epoch {
+                    batches = sampler.batches(epoch: epoch)
+                    batchesOfEpoch = epoch
+                    if index == 0 { state.beginEpoch() }
+                }
+                let loss = try step(batches[index], isLastEpoch: epoch == configuration.epochs - 1, total: total, progress)
+                report.seconds += started.duration(to: .now).seconds
+                announce(loss: loss, epoch: epoch, total: total, progress)
+                if isEvaluationDue(step: state.step, perEpoch: perEpoch, total: total) {
+                    try evaluate(cancellation: cancellation, progress)
+                }
+                if let checkpoints, state.step % checkpoints.everySteps == 0, state.step < total {
+                    try writeCheckpoint(checkpoints, progress)
+                }
+            }
+        } catch let error as CancellationError {
+            if let checkpoints { try writeCheckpoint(checkpoints, progress) }
+            throw error
+        }
+        if let checkpoints { try writeCheckpoint(checkpoints, progress) }
+        return finish(total: total, progress)
+    }
+
+    // MARK: One step
+
+    /// Embeds a batch, contrasts it, takes the gradient back and updates the weights; the loss comes out.
+    private func step(
+        _ rows: ArraySlice<Int32>,
+        isLastEpoch: Bool,
+        total: Int,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws -> Double {
+        let batch = ContrastiveBatch(
+            rows.map { row in
+                var texts = set.rows[Int(row)]
+                texts.negatives = state.negatives.isEmpty
+                    ? [] : Array(state.negatives[Int(row)].prefix(configuration.negativesPerRow))
+                return texts
+            }
+        )
+        let (contrast, gradients) = contrast(batch)
+        guard contrast.loss.isFinite else {
+            throw TrainingError(
+                code: .diverged,
+                message: "the loss of step \(state.step + 1) is \(contrast.loss): "
+                    + "lower the learning rate (\(peakLearningRate)) or bound the gradient norm"
+            )
+        }
+        let factor = configuration.schedule.factor(
+            step: state.step,
+            total: total,
+            warmupSteps: Int((configuration.warmup * Double(total)).rounded(.up))
+        )
+        state.take(
+            gradients,
+            scaledBy: clippingScale(of: gradients),
+            scaleGradient: contrast.scaleGradient,
+            loss: contrast.loss,
+            learningRate: peakLearningRate * factor,
+            workers: workers
+        )
+        if isLastEpoch { noteSuspects(contrast, batch) }
+        for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
+        return contrast.loss
+    }
+
+    /// The three phases: a batch embedded, contrasted, and its gradient taken back to the parameters.
+    ///
+    /// What holds the weights ends with this call, so that the optimizer changes them in place.
+    private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
+        let anchors = embed(batch.anchors, .query, queries)
+        let candidates = embed(batch.documents, .document, documents)
+        let contrast = objective.contrast(
+            anchors: anchors.embeddings,
+            documents: candidates.embeddings,
+            batch: batch,
+            scale: state.temperature.scale,
+            workers: workers
+        )
+        tokenCount += anchors.tokenCount + candidates.tokenCount
+        let gradients = sum(
+            anchors.backpropagate(contrast.anchorGradient, workers: workers),
+            candidates.backpropagate(contrast.documentGradient, workers: workers)
+        )
+        return (contrast, gradients)
+    }
+
+    private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore) -> EmbeddedBatch {
+        EmbeddedBatch(
+            texts,
+            store: store,
+            encoder: model.embedder.tower(for: role).encoder,
+            parameters: Array(state.parameters[model.range(of: role)]),
+            tapeBudget: 512 << 20,
+            workers: workers
+        )
+    }
+
+    /// The gradient of every parameter: both roles', and in tables all tokens', summed.
+    private func sum(_ queries: ParameterGradients, _ documents: ParameterGradients) -> [ParameterGradient?] {
+        state.parameters.indices.map { index in
+            var dense: Matrix?
+            var tokens: [TokenGradient] = []
+            for (role, gradients) in [(Role.query, queries), (.document, documents)] {
+                let range = model.range(of: role)
+                guard range.contains(index) else { continue }
+                if let gradient = gradients.dense[index - range.lowerBound] {
+                    if dense == nil { dense = gradient } else { dense?.add(gradient) }
+                }
+                tokens += gradients.tables[index - range.lowerBound] ?? []
+            }
+            let parameter = state.parameters[index]
+            guard !tokens.isEmpty else { return dense.map(ParameterGradient.dense) }
+            let rows = RowGradient(
+                summing: tokens,
+                tableRows: parameter.rows,
+                columns: parameter.columns,
+                workers: workers
+            )
+            return .rows(rows)
+        }
+    }
+
+    /// 1, or what brings the norm over all gradients down to the limit.
+    private func clippingScale(of gradients: [ParameterGradient?]) -> Float {
+        guard let limit = configuration.maximumGradientNorm else { return 1 }
+        let norm = gradients.reduce(0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
+        return norm > Double(limit) ? limit / Float(norm) : 1
+    }
+
+    private func noteSuspects(_ contrast: Contrast, _ batch: ContrastiveBatch) {
+        report.suspectedFalseNegativeCount += contrast.suspects.count
+        for suspect in contrast.suspects {
+            report.suspectedFalseNegatives.append(
+                SuspectedFalseNegative(
+                    anchor: set.texts[Int(batch.anchors[suspect.row])],
+                    positive: set.texts[Int(batch.documents[suspect.row])],
+                    candidate: set.texts[Int(batch.documents[suspect.document])],
+                    score: suspect.score,
+                    positiveScore: suspect.positiveScore
+                )
+            )
+        }
+        if report.suspectedFalseNegatives.count > 2000 { keepClearestSuspects() }
+    }
+
+    private func keepClearestSuspects() {
+        report.suspectedFalseNegatives.sort { $0.score - $0.positiveScore > $1.score - $1.positiveScore }
+        report.suspectedFalseNegatives.removeLast(max(0, report.suspectedFalseNegatives.count - 100))
+    }
+
+    // MARK: Mining
+
+    private func isMiningDue(epoch: Int, index: Int) -> Bool {
+        guard index == 0, let every = configuration.remineEvery else { return false }
+        return state.minedEpoch != epoch && epoch % every == 0
+    }
+
+    private func mine(
+        epoch: Int,
+        cancellation: Cancellation,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws {
+        state.minedEpoch = epoch
+        guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else { return }
+        let miner = HardNegativeMiner(
+            configuration: configuration.mining,
+            perRow: configuration.negativesPerRow,
+            seed: configuration.seed &+ UInt64(epoch),
+            workers: workers
+        )
+        let (negatives, found) = try miner.mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
+            try cancellation.check()
+            return embed(texts, role, role == .query ? queries : documents).embeddings
+        }
+        state.negatives = negatives.map(\.texts)
+        report.mining.append(found)
+        progress?(.mined(found))
+        logger.info(
+            "mined hard negatives",
+            metadata: ["epoch": "\(epoch + 1)", "negatives": "\(found.negatives)", "shortRows": "\(found.shortRows)"]
+        )
+        if found.shortRows > 0 { warn(GuardRails.fewNegatives(found, wanted: configuration.negativesPerRow), progress) }
+    }
+
+    // MARK: Evaluation and checkpoints
+
+    private func isEvaluationDue(step: Int, perEpoch: Int, total: Int) -> Bool {
+        guard development != nil else { return false }
+        if step == total { return true }
+        return step % (configuration.evaluateEvery ?? perEpoch) == 0
+    }
+
+    private func evaluate(
+        cancellation: Cancellation,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws {
+        guard let development else { return }
+        let result = try Evaluator.evaluate(
+            model.embedder(with: state.parameters),
+            on: development,
+            workers: workers,
+            cancellation: cancellation
+        )
+        let score = result.value(of: Evaluator.selectionMetric)
+        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
+        progress?(.evaluated(step: state.step, report: result))
+        if state.best == nil || score > state.best?.score ?? 0 {
+            state.best = TrainingState.Best(
+                score: score,
+                step: state.step,
+                parameters: configuration.keepsBest ? state.parameters : []
+            )
+            state.evaluationsWithoutGain = 0
+            report.evaluation = result
+        } else {
+            state.evaluationsWithoutGain += 1
+        }
+        if !configuration.keepsBest { report.evaluation = result }
+        if let patience = configuration.patience, state.evaluationsWithoutGain >= patience { state.isFinished = true }
+    }
+
+    private func writeCheckpoint(
+        _ checkpoints: CheckpointConfiguration,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws {
+        try Checkpoint.write(state, identity: checkpointIdentity, to: checkpoints.folder)
+        progress?(.checkpoint(checkpoints.folder))
+    }
+
+    private var checkpointIdentity: Checkpoint.Identity {
+        Checkpoint.Identity(configuration: configuration, set: set, model: model)
+    }
+
+    // MARK: Reporting
+
+    private func announce(
+        loss: Double,
+        epoch: Int,
+        total: Int,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) {
+        report.steps += 1
+        let rate = Double(report.steps * sampler.batchSize) / report.seconds
+        progress?(
+            .step(
+                TrainingProgress(
+                    step: state.step,
+                    totalSteps: total,
+                    epoch: epoch + 1,
+                    loss: loss,
+                    learningRate: state.learningRate,
+                    temperature: Double(1 / state.temperature.scale),
+                    pairsPerSecond: rate,
+                    tokensPerSecond: Double(tokenCount) / report.seconds,
+                    secondsLeft: Double((total - state.step) * sampler.batchSize) / rate
+                )
+            )
+        )
+        logger.debug("step", metadata: ["step": "\(state.step)", "loss": "\(loss)"])
+    }
+
+    private func warn(_ warning: TrainingWarning, _ progress: (@Sendable (TrainingEvent) -> Void)?) {
+        report.warnings.append(warning)
+        logger.warning("\(warning.message)")
+        progress?(.warning(warning))
+    }
+
+    private func finish(
+        total: Int,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) -> (embedder: Embedder, report: TrainingReport) {
+        let stepsHere = report.steps
+        report.pairsPerSecond = Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
+        report.tokensPerSecond = Double(tokenCount) / report.seconds
+        report.steps = state.step
+        report.loss = state.meanLossOfEpoch
+        report.temperature = Double(1 / state.temperature.scale)
+        report.stoppedEarly = state.step < total
+        keepClearestSuspects()
+        var parameters = state.parameters
+        report.evaluationStep = report.evaluation == nil ? nil : state.step
+        if configuration.keepsBest, let best = state.best {
+            parameters = best.parameters
+            report.evaluationStep = best.step
+        }
+        progress?(.finished(report))
+        return (model.embedder(with: parameters), report)
+    }
+}
+
+extension Duration {
+    var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}

@@ -1,0 +1,99 @@
+public import SemblanceNumerics
+
+/// How a model is trained. Every value has a default that works; ``validate()`` names what doesn't.
+public struct TrainingConfiguration: Hashable, Sendable, Codable {
+    /// Passes over the pairs. The default is 3.
+    public var epochs = 3
+    /// Pairs in one step: every other pair's documents are an anchor's negatives. The default is 512.
+    public var batchSize = 512
+    /// The peak learning rate; `nil`, the default, is 0.05 for a static encoder and 2e-5 for a pretrained transformer.
+    public var learningRate: Float?
+    /// The update rule and its constants.
+    public var optimizer = OptimizerConfiguration()
+    /// How the learning rate changes. The default falls linearly to 0.
+    public var schedule = LearningRateSchedule.linear
+    /// The share of all steps over which the rate rises from 0. The default is 0.1.
+    public var warmup = 0.1
+    /// Gradients with a larger norm, over all parameters, are scaled down to it; `nil`, the default, leaves them.
+    public var maximumGradientNorm: Float?
+    /// What is compared, and how sharply.
+    public var objective = ContrastiveConfiguration()
+    /// Where hard negatives come from, tried in this order until a row has enough; `nil`, the default, takes those of
+    /// the data where there are any. An empty list is in-batch negatives alone.
+    public var negatives: [NegativeSource]?
+    /// The most hard negatives of a row. The default is 4.
+    public var negativesPerRow = 4
+    /// How mined, lexical and sibling negatives are chosen.
+    public var mining = MiningConfiguration()
+    /// After how many epochs negatives are mined anew; `nil`, the default, mines once, before the first step.
+    public var remineEvery: Int?
+    /// Decides the order of pairs, initial weights and random picks. The default is 42.
+    public var seed: UInt64 = 42
+    /// Steps between two evaluations; `nil`, the default, evaluates after each epoch.
+    public var evaluateEvery: Int?
+    /// Whether the weights with the best evaluation are returned instead of the last. The default is yes.
+    public var keepsBest = true
+    /// Evaluations without improvement after which training ends; `nil`, the default, goes on.
+    public var patience: Int?
+    /// How the machine is used.
+    public var compute = ComputeOptions()
+
+    /// The defaults.
+    public init() {}
+
+    /// The defaults with other values for what is changed most.
+    public init(
+        epochs: Int = 3,
+        batchSize: Int = 512,
+        learningRate: Float? = nil,
+        negatives: [NegativeSource]? = nil,
+        seed: UInt64 = 42
+    ) {
+        self.epochs = epochs
+        self.batchSize = batchSize
+        self.learningRate = learningRate
+        self.negatives = negatives
+        self.seed = seed
+    }
+
+    /// Throws ``TrainingError`` with the first value out of its range.
+    public func validate() throws {
+        try TrainingError.require(epochs >= 1, "epochs is \(epochs): it must be at least 1")
+        try TrainingError.require(
+            batchSize >= 1 && batchSize <= 1 << 20,
+            "batchSize is \(batchSize): it must be 1 to 1048576"
+        )
+        if let learningRate {
+            try TrainingError.require(
+                learningRate.isFinite && learningRate > 0,
+                "learningRate is \(learningRate): it must be a number above 0"
+            )
+        }
+        try optimizer.validate()
+        try TrainingError.require(warmup >= 0 && warmup <= 1, "warmup is \(warmup): it must be 0 to 1")
+        if let maximumGradientNorm {
+            try TrainingError.require(
+                maximumGradientNorm > 0,
+                "maximumGradientNorm is \(maximumGradientNorm): it must be above 0"
+            )
+        }
+        try objective.validate()
+        try TrainingError.require(
+            negativesPerRow >= 0 && negativesPerRow <= 1000,
+            "negativesPerRow is \(negativesPerRow): it must be 0 to 1000"
+        )
+        try mining.validate()
+        if let remineEvery {
+            try TrainingError.require(remineEvery >= 1, "remineEvery is \(remineEvery): it must be at least 1 epoch")
+        }
+        if let evaluateEvery {
+            try TrainingError.require(evaluateEvery >= 1, "evaluateEvery is \(evaluateEvery): it must be at least 1")
+        }
+        if let patience {
+            try TrainingError.require(patience >= 1, "patience is \(patience): it must be at least 1 evaluation")
+        }
+        if let threads = compute.threads {
+            try TrainingError.require(threads >= 1 && threads <= 1024, "threads is \(threads): it must be 1 to 1024")
+        }
+    }
+}

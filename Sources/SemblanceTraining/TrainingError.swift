@@ -1,0 +1,26 @@
+/// Why training could not begin or go on: a setting, the data or a checkpoint.
+public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kinds of failure; more may come.
+    public struct Code: Hashable, Sendable {
+        private let name: String
+        /// A setting is out of its range.
+        public static let invalidConfiguration = Code(name: "invalidConfiguration")
+        /// The training data can't be used.
+        public static let invalidData = Code(name: "invalidData")
+        /// The loss or a weight is no longer a number.
+        public static let diverged = Code(name: "diverged")
+        /// A checkpoint is missing, damaged, or of other settings or data.
+        public static let unusableCheckpoint = Code(name: "unusableCheckpoint")
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// What is wrong, with its value, and what to do.
+    public let message: String
+    /// The message.
+    public var description: String { message }
+
+    static func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+        if !condition { throw TrainingError(code: .invalidConfiguration, message: message()) }
+    }
+}

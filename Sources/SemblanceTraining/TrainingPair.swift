@@ -1,0 +1,57 @@
+/// One training example: an anchor, what it should find, and what it should not.
+///
+/// As JSON: `{"anchor": "…", "positive": "…", "negatives": ["…"], "group": "…"}`; `positive` may be a list, and
+/// `negatives` and `group` may be missing.
+public struct TrainingPair: Hashable, Sendable {
+    /// The query's text.
+    public var anchor: String
+    /// Texts relevant to the anchor; at least one.
+    public var positives: [String]
+    /// Hard negatives: texts chosen because they look relevant and are not.
+    public var negatives: [String]
+    /// Rows of one group are not each other's in-batch negatives, and may be each other's hard ones (siblings).
+    public var group: String?
+
+    /// An example.
+    public init(anchor: String, positives: [String], negatives: [String] = [], group: String? = nil) {
+        self.anchor = anchor
+        self.positives = positives
+        self.negatives = negatives
+        self.group = group
+    }
+
+    /// An example with one positive.
+    public init(anchor: String, positive: String, negatives: [String] = [], group: String? = nil) {
+        self.init(anchor: anchor, positives: [positive], negatives: negatives, group: group)
+    }
+}
+
+extension TrainingPair: Codable {
+    private enum CodingKeys: String, CodingKey { case anchor, positive, negatives, group }
+
+    /// Reads the JSON form.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        anchor = try container.decode(String.self, forKey: .anchor)
+        if let one = try? container.decode(String.self, forKey: .positive) {
+            positives = [one]
+        } else {
+            positives = try container.decode([String].self, forKey: .positive)
+        }
+        negatives = try container.decodeIfPresent([String].self, forKey: .negatives) ?? []
+        group = try container.decodeIfPresent(String.self, forKey: .group)
+    }
+
+    /// Writes the JSON form.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(anchor, forKey: .anchor)
+        if positives.count == 1 {
+            try container.encode(positives[0], forKey: .positive)
+        } else {
+            try container.encode(positives, forKey: .positive)
+        }
+        if !negatives.isEmpty { try container.encode(negatives, forKey: .negatives) }
+        try container.encodeIfPresent(group, forKey: .group)
+    }
+}
