@@ -40,7 +40,7 @@ public struct LexicalHit: Hashable, Sendable {
     ) throws(LexicalError) {
         try configuration.validate()
         guard texts.count < UInt32.max else {
-            throw LexicalError(.tooManyTexts, "\(texts.count) texts are too many for one index; split them into several")
+            throw LexicalError(.tooManyTexts, "\(texts.count) texts are too many for one index; make several")
         }
         let textsPerRun = 4096
         let runs = (0..<(texts.count + textsPerRun - 1) / textsPerRun).map { _ in

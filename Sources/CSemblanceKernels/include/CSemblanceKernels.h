@@ -11,6 +11,7 @@
 #include "semblance_memory.h"
 #include "semblance_optimizers.h"
 #include "semblance_random.h"
+#include "semblance_resampling.h"
 #include "semblance_sha256.h"
 #include "semblance_sort.h"
 #include "semblance_workers.h"
