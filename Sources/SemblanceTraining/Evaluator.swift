@@ -99,8 +99,8 @@ public enum Evaluator {
                 options: ComputeOptions(threads: workers.threads)
             )
             try index.addNow(corpus, ids: Array(0..<Int64(corpus.rows)))
-            rankings = try index.nearestNow(to: queries, count: count, effort: nil, cancellation: cancellation)
-                .map { $0.map { documents[Int($0.id)].id } }
+            try cancellation.check()
+            rankings = try index.nearestNow(to: queries, count: count).map { $0.map { documents[Int($0.id)].id } }
         }
         return RetrievalReport(rankings: rankings, of: dataset, metrics: metrics, workers: workers)
     }
