@@ -47,7 +47,7 @@ let package = Package(
     targets: [
         // Level 0: C, C++ and system libraries.
         .target(name: "CSemblanceKernels", cSettings: optimised, linkerSettings: [.linkedLibrary("m")]),
-        .target(name: "CSemblanceText", cSettings: optimised),
+        .target(name: "CSemblanceText", exclude: ["Tables"], cSettings: optimised),
         .systemLibrary(
             name: "CSemblanceBLAS",
             pkgConfig: "openblas",
@@ -67,8 +67,11 @@ let package = Package(
         layer("SemblanceText", ["CSemblanceText"]),
         // Level 2: encoders; indexes; metrics.
         layer("SemblanceEncoders", ["SemblanceNumerics", "SemblanceText", "CSemblanceKernels"]),
-        layer("SemblanceRetrieval", ["SemblanceNumerics", "SemblanceText", "CSemblanceFAISS", "CSemblanceKernels"]),
-        layer("SemblanceEvaluation", ["SemblanceNumerics"]),
+        layer(
+            "SemblanceRetrieval",
+            ["SemblanceNumerics", "SemblanceText", "CSemblanceFAISS", "CSemblanceKernels", "CSemblanceText"]
+        ),
+        layer("SemblanceEvaluation", ["SemblanceNumerics", "SemblanceText", "CSemblanceKernels"]),
         // Level 3: training.
         layer(
             "SemblanceTraining",
@@ -101,11 +104,15 @@ let package = Package(
         tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceRetrieval", ["SemblanceRetrieval"], resources: [.copy("Fixtures")]),
+        tests(
+            of: "SemblanceRetrieval",
+            ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText", "CSemblanceFAISS", "CSemblanceKernels"],
+            resources: [.copy("Fixtures")]
+        ),
         tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceTraining", ["SemblanceTraining"], resources: [.copy("Fixtures")]),
         tests(of: "Semblance", ["Semblance"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceCommand", ["Semblance"]),
+        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17,

@@ -86,22 +86,39 @@ static int grow(semblance_interner *t, size_t more_bytes) {
     return 1;
 }
 
-int32_t semblance_intern(semblance_interner *t, const uint8_t *bytes, size_t count) {
-    uint64_t h = hash(bytes, count);
+/// The slot that holds these bytes, or the free one where they belong.
+static size_t slot_of(const semblance_interner *t, const uint8_t *bytes, size_t count, uint64_t h) {
     size_t at = h & (t->slot_count - 1);
     for (; t->slots[at]; at = (at + 1) & (t->slot_count - 1)) {
         size_t i = (size_t)t->slots[at] - 1;
         size_t start = i ? t->ends[i - 1] : 0;
         if (t->hashes[i] == h && t->ends[i] - start == count && (!count || memcmp(t->bytes + start, bytes, count) == 0))
-            return (int32_t)i;
+            break;
     }
+    return at;
+}
+
+int32_t semblance_interner_find(const semblance_interner *t, const uint8_t *bytes, size_t count) {
+    return t->slots[slot_of(t, bytes, count, hash(bytes, count))] - 1;
+}
+
+int32_t semblance_intern(semblance_interner *t, const uint8_t *bytes, size_t count) {
+    uint64_t h = hash(bytes, count);
+    size_t at = slot_of(t, bytes, count, h);
+    if (t->slots[at]) return t->slots[at] - 1;
     if (t->count >= INT32_MAX - 1 || !grow(t, count)) return -1;
-    at = h & (t->slot_count - 1);
-    while (t->slots[at]) at = (at + 1) & (t->slot_count - 1);
     size_t start = t->count ? t->ends[t->count - 1] : 0;
     if (count) memcpy(t->bytes + start, bytes, count);
     t->ends[t->count] = start + count;
     t->hashes[t->count] = h;
-    t->slots[at] = (int32_t)++t->count;
-    return (int32_t)t->count - 1;
+    t->slots[slot_of(t, bytes, count, h)] = (int32_t)t->count + 1;
+    return (int32_t)t->count++;
+}
+
+size_t semblance_interner_count(const semblance_interner *t) { return t->count; }
+
+const uint8_t *semblance_interner_bytes(const semblance_interner *t, int32_t number, size_t *count) {
+    size_t start = number ? t->ends[number - 1] : 0;
+    *count = t->ends[number] - start;
+    return t->bytes + start;
 }

@@ -30,6 +30,11 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The message.
     public var description: String { message }
 
+    package init(_ code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+
     /// The failure the system reported last, by `errno`.
     package init(_ code: Code, path: String, doing what: String) {
         let reason = errno

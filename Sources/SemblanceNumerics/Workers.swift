@@ -10,7 +10,8 @@ internal import Synchronization
 @safe public final class Workers: @unchecked Sendable {
     /// How many threads the pool has.
     public let threads: Int
-    private let handle: OpaquePointer
+    /// For C that runs loops on this pool.
+    package let handle: OpaquePointer
 
     private static let pools = Mutex<[Int: Workers]>([:])
 

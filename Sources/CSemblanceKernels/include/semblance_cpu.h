@@ -2,6 +2,10 @@
 #ifndef SEMBLANCE_CPU_H
 #define SEMBLANCE_CPU_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum {
     SEMBLANCE_CPU_PORTABLE = 0, // plain C; every architecture
     SEMBLANCE_CPU_AVX2 = 1,     // AVX2 and FMA
@@ -14,5 +18,9 @@ semblance_cpu_level semblance_cpu(void);
 /// Sets the level for what the calling thread runs itself, and for it alone: tests compare the paths while others run
 /// beside them. A level the CPU lacks is refused with 0.
 int semblance_cpu_set(semblance_cpu_level level);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// Columns of one panel of a packed operand: 32 on every instruction set, so packed data never depends on the CPU.
 size_t semblance_panel_width(void);
 
@@ -35,5 +39,9 @@ void semblance_product_packed(
     size_t m, size_t n, size_t k, const float *_Nonnull a, size_t a_row_stride, size_t a_column_stride,
     const float *_Nonnull packed, float alpha, int accumulate, const float *_Nullable bias, float *_Nonnull c, size_t ldc
 );
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct semblance_workers semblance_workers;
 
 /// A pool of `threads` threads (at least 1), started at once; NULL when the system refuses a thread.
@@ -24,5 +28,9 @@ void semblance_workers_for(
 void semblance_workers_submit(
     semblance_workers *_Nonnull workers, void (*_Nonnull task)(void *_Nullable context), void *_Nullable context
 );
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

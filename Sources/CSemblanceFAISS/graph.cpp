@@ -1,0 +1,505 @@
+// HNSW over FAISS' arrays: our walk, and our way of linking.
+// Malkov and Yashunin, arXiv:1603.09320. Distances: smaller is better, −⟨x, y⟩ or ‖x − y‖².
+//
+// A slot's links on a level are neighbors[offsets[slot] + cum_nneighbor_per_level[level] ...], up to the first −1.
+
+#include <numeric>
+
+#include <faiss/IndexFlatCodes.h>
+#include <faiss/impl/DistanceComputer.h>
+
+#include "best.hpp"
+#include "index.hpp"
+
+namespace semblance {
+
+namespace {
+
+using Slot = int32_t;
+
+/// A slot and its distance from the query. The sign bit of `mark` is set once its links have been followed.
+struct Candidate {
+    float distance;
+    uint32_t mark;
+
+    static constexpr uint32_t followed = uint32_t(1) << 31;
+    Slot slot() const { return Slot(mark & ~followed); }
+};
+
+bool nearer(const Candidate &a, const Candidate &b) {
+    return a.distance < b.distance || (a.distance == b.distance && a.mark < b.mark);
+}
+
+struct Links {
+    const Slot *begin, *end;
+};
+
+Links links(const faiss::HNSW &graph, Slot slot, int level) {
+    const Slot *first = graph.neighbors.data() + graph.offsets[size_t(slot)];
+    return {
+        first + graph.cum_nneighbor_per_level[size_t(level)], first + graph.cum_nneighbor_per_level[size_t(level) + 1]
+    };
+}
+
+/// The most links a slot has on one level.
+size_t widest(const faiss::HNSW &graph) {
+    int most = 0;
+    for (size_t level = 1; level < graph.cum_nneighbor_per_level.size(); level++)
+        most = std::max(most, graph.cum_nneighbor_per_level[level] - graph.cum_nneighbor_per_level[level - 1]);
+    return size_t(most);
+}
+
+/// Distances of float rows.
+class FlatDistances {
+public:
+    FlatDistances(const faiss::IndexFlat &flat)
+        : kernels(*semblance_distances_at(semblance_cpu())), rows(flat.get_xb()), dimension(size_t(flat.d)),
+          l2(flat.metric_type == faiss::METRIC_L2) {}
+
+    void ask(const float *vector) { query = vector; }
+    void ask(Slot slot) { query = row(slot); }
+
+    float operator()(Slot slot) const {
+        return l2 ? kernels.squared_l2(query, row(slot), dimension)
+                  : -kernels.inner_product(query, row(slot), dimension);
+    }
+
+    void four(const Slot *slots, float *out) const {
+        const float *const four[4] = {row(slots[0]), row(slots[1]), row(slots[2]), row(slots[3])};
+        if (l2) {
+            kernels.squared_l2_4(query, four, dimension, out);
+        } else {
+            kernels.inner_product_4(query, four, dimension, out);
+            for (int i = 0; i < 4; i++) out[i] = -out[i];
+        }
+    }
+
+    /// The first lines of a row; the processor fetches the rest when it sees them read.
+    void prefetch(Slot slot) const {
+        const char *bytes = reinterpret_cast<const char *>(row(slot));
+        for (size_t line = 0; line < std::min<size_t>(dimension * sizeof(float), 256); line += 64)
+            __builtin_prefetch(bytes + line);
+    }
+
+private:
+    const semblance_distances &kernels;
+    const float *rows;
+    size_t dimension;
+    bool l2;
+    const float *query = nullptr;
+
+    const float *row(Slot slot) const { return rows + size_t(slot) * dimension; }
+};
+
+/// Distances of compressed vectors, by FAISS.
+class StoredDistances {
+public:
+    StoredDistances(const faiss::Index &storage)
+        : computer(storage.get_distance_computer()), sign(storage.metric_type == faiss::METRIC_L2 ? 1.0f : -1.0f) {}
+
+    void ask(const float *vector) { computer->set_query(vector); }
+    float operator()(Slot slot) const { return sign * (*computer)(slot); }
+    void four(const Slot *slots, float *out) const {
+        for (int i = 0; i < 4; i++) out[i] = (*this)(slots[i]);
+    }
+    void prefetch(Slot) const {}
+
+private:
+    std::unique_ptr<faiss::DistanceComputer> computer;
+    float sign;
+};
+
+/// Calls `visit(slot, distance)` for `count` slots, measured four at a time.
+template <class Distances, class Visit>
+void measure(const Distances &distances, const Slot *slots, size_t count, Visit visit) {
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        float four[4];
+        distances.four(slots + i, four);
+        for (int j = 0; j < 4; j++) visit(slots[i + size_t(j)], four[j]);
+    }
+    for (; i < count; i++) visit(slots[i], distances(slots[i]));
+}
+
+/// The nearest candidates so far, sorted, at most `room`.
+class Pool {
+public:
+    explicit Pool(size_t room) : entries(room) {}
+
+    size_t size = 0;
+    Candidate &operator[](size_t place) { return entries[place]; }
+    const Candidate *begin() const { return entries.data(); }
+    const Candidate *end() const { return entries.data() + size; }
+
+    /// Where it went; the number of candidates where it is too far.
+    size_t insert(Slot slot, float distance) {
+        if (size == entries.size()) {
+            if (!(distance < entries[size - 1].distance)) return size;
+            size--;
+        }
+        Candidate candidate{distance, uint32_t(slot)};
+        size_t low = 0, high = size;
+        while (low < high) {
+            size_t middle = (low + high) / 2;
+            if (distance < entries[middle].distance) high = middle;
+            else low = middle + 1;
+        }
+        memmove(&entries[low + 1], &entries[low], (size - low) * sizeof(Candidate));
+        entries[low] = candidate;
+        size++;
+        return low;
+    }
+
+private:
+    std::vector<Candidate> entries;
+};
+
+/// Steps from `nearest` to the nearest neighbour as long as one is nearer, from level `top` down to above `bottom`.
+template <class Distances>
+void descend(
+    const faiss::HNSW &graph, const Distances &distances, int top, int bottom, Scratch &scratch, Slot &nearest,
+    float &distance
+) {
+    for (int level = top; level > bottom; level--) {
+        for (;;) {
+            Slot before = nearest;
+            Links next = links(graph, nearest, level);
+            size_t count = 0;
+            for (const Slot *link = next.begin; link < next.end && *link >= 0; link++) scratch.fresh[count++] = *link;
+            measure(distances, scratch.fresh.data(), count, [&](Slot slot, float d) {
+                if (d < distance) {
+                    nearest = slot;
+                    distance = d;
+                }
+            });
+            if (nearest == before) break;
+        }
+    }
+}
+
+/// Follows links on `level` from the candidates in `pool`, always from the nearest one not yet followed, until all have
+/// been. Every slot that is measured on the way is shown to `visit`.
+template <class Distances, class Visit>
+void walk(
+    const faiss::HNSW &graph, const Distances &distances, int level, Pool &pool, Scratch &scratch, Visit visit
+) {
+    uint8_t *tags = scratch.tags.data();
+    const uint8_t epoch = scratch.epoch;
+    Slot *fresh = scratch.fresh.data();
+    for (size_t place = 0; place < pool.size;) {
+        if (pool[place].mark & Candidate::followed) {
+            place++;
+            continue;
+        }
+        Links next = links(graph, pool[place].slot(), level);
+        pool[place].mark |= Candidate::followed;
+        size_t count = 0;
+        for (const Slot *link = next.begin; link < next.end && *link >= 0; link++) {
+            if (tags[*link] == epoch) continue;
+            tags[*link] = epoch;
+            distances.prefetch(*link);
+            fresh[count++] = *link;
+        }
+        if (place + 1 < pool.size) {
+            Links after = links(graph, pool[place + 1].slot(), level);
+            for (const Slot *line = after.begin; line < after.end; line += 16) __builtin_prefetch(line);
+        }
+        size_t lowest = place + 1;
+        measure(distances, fresh, count, [&](Slot slot, float distance) {
+            lowest = std::min(lowest, pool.insert(slot, distance));
+            visit(slot, distance);
+        });
+        place = lowest;
+    }
+}
+
+template <class Distances>
+size_t search(
+    const faiss::HNSW &graph, Distances distances, const Ids &ids, const float *query, size_t count, size_t effort,
+    const Allowed &allowed, Scratch &scratch, semblance_hit *hits
+) {
+    if (graph.entry_point < 0) return 0;
+    scratch.begin(graph.levels.size(), widest(graph));
+    distances.ask(query);
+    Slot nearest = graph.entry_point;
+    float distance = distances(nearest);
+    descend(graph, distances, graph.max_level, 0, scratch, nearest, distance);
+    Pool pool(std::max(effort, count));
+    pool.insert(nearest, distance);
+    scratch.tags[size_t(nearest)] = scratch.epoch;
+
+    Best best(count);
+    if (allowed.all()) {
+        walk(graph, distances, 0, pool, scratch, [](Slot, float) {});
+        for (const Candidate &candidate : pool) best.offer(-candidate.distance, ids[size_t(candidate.slot())]);
+    } else {
+        auto offer = [&](Slot slot, float d) {
+            if (-d >= best.threshold && allowed(size_t(slot))) best.offer(-d, ids[size_t(slot)]);
+        };
+        offer(nearest, distance);
+        walk(graph, distances, 0, pool, scratch, offer);
+    }
+    const auto &sorted = best.sorted();
+    std::copy(sorted.begin(), sorted.end(), hits);
+    return sorted.size();
+}
+
+/// Keeps those of `candidates`, sorted by distance, that are nearer to the centre than to any one kept before, at most
+/// `room`: links in many directions.
+void prune(std::vector<Candidate> &candidates, size_t room, FlatDistances &distances, std::vector<Slot> &kept) {
+    kept.clear();
+    size_t write = 0;
+    for (const Candidate candidate : candidates) {
+        distances.ask(candidate.slot());
+        bool diverse = true;
+        size_t i = 0;
+        for (; diverse && i + 4 <= kept.size(); i += 4) {
+            float four[4];
+            distances.four(kept.data() + i, four);
+            for (float d : four) diverse &= !(d < candidate.distance);
+        }
+        for (; diverse && i < kept.size(); i++) diverse = !(distances(kept[i]) < candidate.distance);
+        if (!diverse) continue;
+        kept.push_back(candidate.slot());
+        candidates[write++] = candidate;
+        if (write == room) break;
+    }
+    candidates.resize(write);
+}
+
+/// Inserts vectors in batches. A batch is searched for in the graph as it stood before, then linked: nothing that one
+/// thread reads is written by another, so there are no locks, and the graph is the same for any number of threads.
+class Linker {
+public:
+    Linker(faiss::IndexHNSW &index, const faiss::IndexFlat &flat, Scratches &scratches, semblance_workers *workers)
+        : graph(index.hnsw), flat(flat), scratches(scratches), workers(workers) {}
+
+    void run() {
+        const size_t before = graph.levels.size(), count = size_t(flat.ntotal) - before;
+        graph.prepare_level_tab(count);
+        std::vector<Slot> order = shuffled(before, count);
+        heads.assign(before + count, -1);
+        size_t done = 0;
+        if (graph.entry_point < 0 && count > 0) {
+            graph.entry_point = order[0];
+            graph.max_level = level_of(order[0]);
+            done = 1;
+        }
+        while (done < count) {
+            // Vectors of a batch don't see each other: it is small beside the graph. One that rises above the graph's
+            // top goes alone.
+            size_t size = std::min(std::clamp((before + done) / 16, size_t(1), largest_batch), count - done);
+            if (level_of(order[done]) > graph.max_level) size = 1;
+            insert(order.data() + done, size);
+            done += size;
+        }
+    }
+
+private:
+    /// A link wanted from `target` back to `source`.
+    struct Edge {
+        Slot target, source;
+        float distance;
+        int32_t next; // of the same target; −1 ends
+    };
+    struct Found {
+        Slot target;
+        float distance;
+        int level;
+    };
+
+    static constexpr size_t largest_batch = 1024;
+
+    faiss::HNSW &graph;
+    const faiss::IndexFlat &flat;
+    Scratches &scratches;
+    semblance_workers *workers;
+    std::vector<int32_t> heads; // the last edge of a target, −1 where there is none
+    std::vector<std::vector<Found>> found;
+    std::vector<Edge> edges;
+    std::vector<Slot> targets;
+
+    int level_of(Slot slot) const { return graph.levels[size_t(slot)] - 1; }
+
+    /// The new slots, those of higher levels first, shuffled within a level: neighbours in a corpus are often alike,
+    /// and a batch of twins would not link to each other.
+    std::vector<Slot> shuffled(size_t before, size_t count) {
+        std::vector<Slot> mixed(count), order;
+        std::iota(mixed.begin(), mixed.end(), Slot(before));
+        uint64_t state = before;
+        int top = 0;
+        for (size_t i = count; i > 0; i--) {
+            state += 0x9e3779b97f4a7c15; // splitmix64
+            uint64_t z = state;
+            z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+            z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+            z ^= z >> 31;
+            std::swap(mixed[i - 1], mixed[size_t((unsigned __int128)(z)*i >> 64)]);
+            top = std::max(top, level_of(mixed[i - 1]));
+        }
+        order.reserve(count);
+        for (int level = top; level >= 0; level--)
+            for (Slot slot : mixed)
+                if (level_of(slot) == level) order.push_back(slot);
+        return order;
+    }
+
+    size_t room(int level) const {
+        return size_t(
+            graph.cum_nneighbor_per_level[size_t(level) + 1] - graph.cum_nneighbor_per_level[size_t(level)]
+        );
+    }
+
+    Slot *own_links(Slot slot, int level) { return const_cast<Slot *>(links(graph, slot, level).begin); }
+
+    void insert(const Slot *batch, size_t count) {
+        constexpr size_t chunk = 8;
+        if (found.size() < count) found.resize(count);
+        parallel(workers, (count + chunk - 1) / chunk, [&](size_t c) {
+            Borrowed scratch(scratches);
+            for (size_t i = c * chunk; i < std::min((c + 1) * chunk, count); i++) find(batch[i], found[i], *scratch);
+        });
+        for (int level = std::min(level_of(batch[0]), graph.max_level); level >= 0; level--) {
+            collect(batch, count, level);
+            parallel(workers, (targets.size() + chunk - 1) / chunk, [&](size_t c) {
+                std::vector<Candidate> candidates;
+                std::vector<Slot> kept;
+                for (size_t i = c * chunk; i < std::min((c + 1) * chunk, targets.size()); i++)
+                    link_back(targets[i], level, candidates, kept);
+            });
+            for (Slot target : targets) heads[size_t(target)] = -1;
+        }
+        if (level_of(batch[0]) > graph.max_level) {
+            graph.max_level = level_of(batch[0]);
+            graph.entry_point = batch[0];
+        }
+    }
+
+    /// Finds the links of a new slot on its levels and writes them.
+    void find(Slot slot, std::vector<Found> &into, Scratch &scratch) {
+        into.clear();
+        FlatDistances distances(flat);
+        scratch.begin(graph.levels.size(), widest(graph));
+        distances.ask(slot);
+        Slot nearest = graph.entry_point;
+        float distance = distances(nearest);
+        int top = std::min(level_of(slot), graph.max_level);
+        descend(graph, distances, graph.max_level, top, scratch, nearest, distance);
+        std::vector<Candidate> candidates;
+        std::vector<Slot> kept;
+        for (int level = top; level >= 0; level--) {
+            if (level < top) scratch.begin(graph.levels.size(), widest(graph));
+            distances.ask(slot);
+            Pool pool(size_t(graph.efConstruction));
+            pool.insert(nearest, distance);
+            scratch.tags[size_t(nearest)] = scratch.epoch;
+            walk(graph, distances, level, pool, scratch, [](Slot, float) {});
+            nearest = pool[0].slot();
+            distance = pool[0].distance;
+
+            candidates.clear();
+            for (const Candidate &candidate : pool)
+                candidates.push_back({candidate.distance, uint32_t(candidate.slot())});
+            if (candidates.size() > room(level)) prune(candidates, room(level), distances, kept);
+            Slot *own = own_links(slot, level);
+            for (size_t i = 0; i < candidates.size(); i++) {
+                own[i] = candidates[i].slot();
+                into.push_back({candidates[i].slot(), candidates[i].distance, level});
+            }
+        }
+    }
+
+    /// Brings the links found on `level` together by target.
+    void collect(const Slot *batch, size_t count, int level) {
+        edges.clear();
+        targets.clear();
+        for (size_t i = 0; i < count; i++)
+            for (const Found &link : found[i]) {
+                if (link.level != level) continue;
+                int32_t &head = heads[size_t(link.target)];
+                if (head < 0) targets.push_back(link.target);
+                edges.push_back({link.target, batch[i], link.distance, head});
+                head = int32_t(edges.size()) - 1;
+            }
+    }
+
+    /// Adds the links back from `target`; where there is no room, the best in different directions stay.
+    void link_back(Slot target, int level, std::vector<Candidate> &candidates, std::vector<Slot> &kept) {
+        Slot *own = own_links(target, level);
+        const size_t room = this->room(level);
+        size_t used = 0;
+        while (used < room && own[used] >= 0) used++;
+        int32_t edge = heads[size_t(target)];
+        for (; edge >= 0 && used < room; edge = edges[size_t(edge)].next) own[used++] = edges[size_t(edge)].source;
+        if (edge < 0) return;
+
+        FlatDistances distances(flat);
+        distances.ask(target);
+        candidates.clear();
+        measure(distances, own, used, [&](Slot slot, float d) { candidates.push_back({d, uint32_t(slot)}); });
+        for (; edge >= 0; edge = edges[size_t(edge)].next)
+            candidates.push_back({edges[size_t(edge)].distance, uint32_t(edges[size_t(edge)].source)});
+        std::sort(candidates.begin(), candidates.end(), nearer);
+        prune(candidates, room, distances, kept);
+        for (size_t i = 0; i < room; i++) own[i] = i < candidates.size() ? candidates[i].slot() : -1;
+    }
+};
+
+} // namespace
+
+const faiss::IndexFlat *flat_storage(const faiss::Index *index) {
+    auto flat = dynamic_cast<const faiss::IndexFlat *>(index);
+    return flat && !dynamic_cast<const faiss::IndexFlat1D *>(index) ? flat : nullptr;
+}
+
+void link_graph(faiss::IndexHNSW &index, Scratches &scratches, semblance_workers *workers) {
+    Linker(index, *flat_storage(index.storage), scratches, workers).run();
+    index.ntotal = index.storage->ntotal;
+}
+
+size_t walk_graph(
+    const faiss::IndexHNSW &index, const Ids &ids, const float *query, size_t count, size_t effort, Allowed allowed,
+    Scratch &scratch, semblance_hit *hits
+) {
+    if (auto flat = flat_storage(index.storage))
+        return search(index.hnsw, FlatDistances(*flat), ids, query, count, effort, allowed, scratch, hits);
+    return search(index.hnsw, StoredDistances(*index.storage), ids, query, count, effort, allowed, scratch, hits);
+}
+
+void check_graph(const faiss::IndexHNSW &index) {
+    const faiss::HNSW &graph = index.hnsw;
+    auto demand = [](bool condition, const char *what) {
+        if (!condition) throw Failure(SEMBLANCE_INDEX_DAMAGED, std::string("the graph is damaged: ") + what);
+    };
+    const size_t count = size_t(index.ntotal);
+    const auto &cumulative = graph.cum_nneighbor_per_level;
+    demand(index.storage && index.storage->ntotal == index.ntotal && index.storage->d == index.d, "its vectors");
+    demand(graph.levels.size() == count && graph.offsets.size() == count + 1, "the number of slots");
+    demand(cumulative.size() >= 2 && cumulative[0] == 0, "links per level");
+    for (size_t level = 1; level < cumulative.size(); level++)
+        demand(cumulative[level] >= cumulative[level - 1], "links per level");
+    demand(graph.offsets[0] == 0 && graph.offsets[count] == graph.neighbors.size(), "the number of links");
+    for (size_t slot = 0; slot < count; slot++) {
+        int level = graph.levels[slot];
+        demand(level >= 1 && size_t(level) < cumulative.size(), "a level");
+        demand(graph.offsets[slot + 1] - graph.offsets[slot] == size_t(cumulative[size_t(level)]), "an offset");
+    }
+    demand(graph.offsets[count] == graph.neighbors.size(), "the number of links");
+    if (count == 0) {
+        demand(graph.entry_point < 0, "the entry point");
+        return;
+    }
+    demand(graph.entry_point >= 0 && size_t(graph.entry_point) < count, "the entry point");
+    demand(
+        graph.max_level >= 0 && graph.levels[size_t(graph.entry_point)] == graph.max_level + 1, "the entry point's level"
+    );
+    // A link must lead to a slot that lies on the link's level, too.
+    for (size_t slot = 0; slot < count; slot++)
+        for (int level = 0; level < graph.levels[slot]; level++) {
+            Links next = links(graph, Slot(slot), level);
+            for (const Slot *link = next.begin; link < next.end && *link >= 0; link++)
+                demand(size_t(*link) < count && graph.levels[size_t(*link)] > level, "a link");
+        }
+}
+
+} // namespace semblance

@@ -1,0 +1,317 @@
+// The C interface: making, changing and searching an index.
+
+#include <omp.h>
+
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexPQ.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/impl/IDSelector.h>
+#include <faiss/index_factory.h>
+
+#include "best.hpp"
+#include "index.hpp"
+
+namespace semblance {
+
+static uint64_t mix(uint64_t z) { // splitmix64's finalizer
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+size_t Ids::place(int64_t id) const {
+    size_t mask = table.size() - 1, cell = size_t(mix(uint64_t(id))) & mask;
+    while (table[cell] != 0 && ids[table[cell] - 1] != id) cell = (cell + 1) & mask;
+    return cell;
+}
+
+int64_t Ids::slot(int64_t id) const { return table.empty() ? -1 : int64_t(table[place(id)]) - 1; }
+
+void Ids::grow(size_t count) {
+    size_t size = std::max<size_t>(table.size(), 64);
+    while (size < 2 * count) size *= 2;
+    if (size == table.size()) return;
+    table.assign(size, 0);
+    for (size_t slot = 0; slot < ids.size(); slot++) table[place(ids[slot])] = uint32_t(slot + 1);
+}
+
+void Ids::append(const int64_t *fresh, size_t count) {
+    ids.reserve(std::max(ids.size() + count, std::min(ids.capacity() * 2, ids.size() + count * 2)));
+    grow(ids.size() + count);
+    for (size_t i = 0; i < count; i++) {
+        size_t cell = place(fresh[i]);
+        if (table[cell] != 0) {
+            drop_last(i);
+            throw Failure(SEMBLANCE_INDEX_DUPLICATE, std::to_string(fresh[i]));
+        }
+        ids.push_back(fresh[i]);
+        table[cell] = uint32_t(ids.size());
+    }
+}
+
+void Ids::drop_last(size_t count) {
+    // Last in, first out: no later id was placed around these, so their cells can simply be freed.
+    for (; count > 0; count--) {
+        table[place(ids.back())] = 0;
+        ids.pop_back();
+    }
+}
+
+/// OpenMP threads of the calling thread, as long as it is in scope.
+class OpenMPThreads {
+public:
+    explicit OpenMPThreads(int threads) : before(omp_get_max_threads()) { omp_set_num_threads(threads); }
+    ~OpenMPThreads() { omp_set_num_threads(before); }
+
+private:
+    int before;
+};
+
+/// FAISS' chunked loops count in int: so many rows a call.
+static size_t rows_a_call(const faiss::Index &index) {
+    return std::max<size_t>(1, (size_t(1) << 30) / size_t(std::max<faiss::Index::idx_t>(index.d, 1)));
+}
+
+/// Turns off what only costs time or prints: annealing of codes nobody compares by Hamming distance, and warnings on
+/// standard error about few training points.
+static void settle(faiss::Index *index) {
+    if (auto chain = dynamic_cast<faiss::IndexPreTransform *>(index)) return settle(chain->index);
+    if (auto pq = dynamic_cast<faiss::IndexPQ *>(index)) {
+        pq->do_polysemous_training = false;
+        pq->pq.cp.min_points_per_centroid = 1;
+    }
+    if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) ivf->cp.min_points_per_centroid = 1;
+    if (auto ivfpq = dynamic_cast<faiss::IndexIVFPQ *>(index)) ivfpq->pq.cp.min_points_per_centroid = 1;
+}
+
+} // namespace semblance
+
+using namespace semblance;
+
+semblance_index::semblance_index(std::unique_ptr<faiss::Index> index) : faiss(std::move(index)) {
+    recognize();
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+#if defined(__GLIBC__)
+    // A change must not wait for ever behind searches that never pause.
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    int failed = pthread_rwlock_init(&lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    if (failed) throw std::bad_alloc();
+}
+
+void semblance_index::recognize() {
+    flat = const_cast<faiss::IndexFlat *>(flat_storage(faiss.get()));
+    hnsw = dynamic_cast<faiss::IndexHNSW *>(faiss.get());
+    if (dynamic_cast<faiss::IndexHNSW2Level *>(faiss.get())) hnsw = nullptr;
+    auto chain = dynamic_cast<faiss::IndexPreTransform *>(faiss.get());
+    ivf = dynamic_cast<faiss::IndexIVF *>(chain ? chain->index : faiss.get());
+    kind = flat   ? SEMBLANCE_INDEX_EXACT
+           : hnsw ? SEMBLANCE_INDEX_HNSW
+           : ivf  ? SEMBLANCE_INDEX_IVF
+                  : SEMBLANCE_INDEX_OTHER;
+}
+
+semblance_index_status semblance_index_create(
+    int64_t dimension, const char *factory, semblance_metric metric, int build_effort, semblance_index **index,
+    semblance_index_message *message
+) {
+    *index = nullptr;
+    return guarded(message, [&] {
+        std::unique_ptr<faiss::Index> made(faiss::index_factory(
+            int(dimension), factory, metric == SEMBLANCE_METRIC_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT
+        ));
+        settle(made.get());
+        auto fresh = std::make_unique<semblance_index>(std::move(made));
+        if (fresh->hnsw && build_effort > 0) fresh->hnsw->hnsw.efConstruction = build_effort;
+        *index = fresh.release();
+    });
+}
+
+void semblance_index_destroy(semblance_index *index) { delete index; }
+
+semblance_index_info semblance_index_describe(semblance_index *index) {
+    pthread_rwlock_rdlock(&index->lock);
+    semblance_index_info info = {
+        int64_t(index->count()), index->faiss->d,
+        index->l2() ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT, index->kind, index->faiss->is_trained,
+    };
+    pthread_rwlock_unlock(&index->lock);
+    return info;
+}
+
+semblance_index_status semblance_index_train(
+    semblance_index *index, const float *rows, size_t count, int threads, semblance_index_message *message
+) {
+    return guarded(message, [&] {
+        Writing alone(index);
+        OpenMPThreads openmp(threads);
+        index->faiss->train(faiss::Index::idx_t(count), rows);
+    });
+}
+
+semblance_index_status semblance_index_add(
+    semblance_index *index, const float *rows, const int64_t *ids, size_t count, semblance_workers *workers,
+    int threads, semblance_index_message *message
+) {
+    return guarded(message, [&] {
+        Writing alone(index);
+        if (index->count() + count > size_t(INT32_MAX))
+            throw Failure(SEMBLANCE_INDEX_REFUSED, "an index holds at most 2147483647 vectors");
+        if (!index->faiss->is_trained) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index is not trained yet");
+        index->ids.append(ids, count);
+        index->broken = true; // until the end is reached
+        OpenMPThreads openmp(threads);
+        faiss::Index *storage = index->hnsw && flat_storage(index->hnsw->storage) ? index->hnsw->storage
+                                                                                  : index->faiss.get();
+        for (size_t done = 0; done < count;) {
+            size_t part = std::min(rows_a_call(*storage), count - done);
+            storage->add(faiss::Index::idx_t(part), rows + done * size_t(storage->d));
+            done += part;
+        }
+        if (storage != index->faiss.get()) link_graph(*index->hnsw, index->scratches, workers);
+        index->broken = false;
+    });
+}
+
+semblance_index_status semblance_index_export(
+    semblance_index *index, size_t count, float *rows, int64_t *ids, semblance_index_message *message
+) {
+    return guarded(message, [&] {
+        Reading together(index);
+        if (count != index->count()) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index has changed meanwhile");
+        if (count == 0) return;
+        index->faiss->reconstruct_n(0, faiss::Index::idx_t(count), rows);
+        std::copy(index->ids.all().begin(), index->ids.all().end(), ids);
+    });
+}
+
+namespace {
+
+/// Turns FAISS' slots and distances into hits, best first; returns how many there are.
+size_t take(
+    const semblance_index &index, const faiss::Index::idx_t *slots, const float *distances, size_t count,
+    semblance_hit *hits
+) {
+    float sign = index.l2() ? -1.0f : 1.0f;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (slots[i] >= 0 && size_t(slots[i]) < index.count())
+            hits[found++] = {index.ids[size_t(slots[i])], sign * distances[i]};
+    std::sort(hits, hits + found, better);
+    return found;
+}
+
+/// One query through an index of FAISS; `probes` matters for probed lists alone.
+size_t search_faiss(
+    const semblance_index &index, const float *query, size_t count, size_t probes, const Allowed &allowed,
+    semblance_hit *hits
+) {
+    std::vector<faiss::Index::idx_t> slots(count);
+    std::vector<float> distances(count);
+    faiss::IDSelectorBitmap selector(allowed.bytes, allowed.bits);
+    faiss::SearchParametersIVF lists;
+    faiss::SearchParametersPreTransform chain;
+    faiss::SearchParameters plain;
+    faiss::SearchParameters *parameters = nullptr;
+    if (index.ivf) {
+        lists.nprobe = std::min(std::max<size_t>(probes, 1), index.ivf->nlist);
+        parameters = &lists;
+    } else if (!allowed.all()) {
+        parameters = &plain;
+    }
+    if (parameters && !allowed.all()) parameters->sel = &selector;
+    if (parameters && dynamic_cast<const faiss::IndexPreTransform *>(index.faiss.get())) {
+        chain.index_params = parameters;
+        parameters = &chain;
+    }
+    index.faiss->search(1, query, faiss::Index::idx_t(count), distances.data(), slots.data(), parameters);
+    return take(index, slots.data(), distances.data(), count, hits);
+}
+
+/// Every vector by its stored form: what remains where a graph leaves vectors unreachable.
+size_t search_stored(
+    const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
+) {
+    const faiss::Index &storage = index.hnsw ? *index.hnsw->storage : *index.faiss;
+    std::unique_ptr<faiss::DistanceComputer> computer(storage.get_distance_computer());
+    computer->set_query(query);
+    float sign = index.l2() ? -1.0f : 1.0f;
+    Best best(count);
+    for (size_t slot = 0; slot < index.count(); slot++)
+        if (allowed(slot)) best.offer(sign * (*computer)(faiss::Index::idx_t(slot)), index.ids[slot]);
+    const auto &sorted = best.sorted();
+    std::copy(sorted.begin(), sorted.end(), hits);
+    return sorted.size();
+}
+
+/// As many hits as asked for, whatever it takes.
+size_t search_one(
+    semblance_index &index, const float *query, size_t count, size_t effort, const Allowed &allowed,
+    semblance_hit *hits
+) {
+    size_t found = 0;
+    if (index.hnsw) {
+        if (count < index.count()) {
+            Borrowed scratch(index.scratches);
+            found = walk_graph(*index.hnsw, index.ids, query, count, effort, allowed, *scratch, hits);
+        }
+        return found == count ? found : search_stored(index, query, count, allowed, hits);
+    }
+    for (size_t probes = effort;; probes = std::max<size_t>(probes, 1) * 4) {
+        found = search_faiss(index, query, count, probes, allowed, hits);
+        if (found == count || !index.ivf || probes >= index.ivf->nlist) return found;
+    }
+}
+
+} // namespace
+
+semblance_index_status semblance_index_search(
+    semblance_index *index, const float *queries, size_t query_count, size_t count, size_t effort,
+    const uint8_t *allowed_bits, size_t allowed_bytes, semblance_workers *workers, semblance_hit *hits, size_t *found,
+    semblance_index_message *message
+) {
+    *found = 0;
+    return guarded(message, [&] {
+        Reading together(index);
+        const size_t d = size_t(index->faiss->d);
+        Allowed allowed{allowed_bits, allowed_bytes};
+        count = std::min(count, allowed.count(index->count()));
+        *found = count;
+        if (count == 0 || query_count == 0) return;
+        if (index->flat) {
+            Rows rows{index->flat->get_xb(), index->count(), d, index->l2()};
+            exact_search(queries, query_count, rows, index->ids.all().data(), allowed, count, workers, hits);
+            return;
+        }
+        parallel(workers, query_count, [&](size_t q) {
+            OpenMPThreads openmp(1);
+            semblance_hit *own = hits + q * count;
+            size_t mine = search_one(*index, queries + q * d, count, effort, allowed, own);
+            std::fill(own + mine, own + count, semblance_hit{0, std::numeric_limits<float>::quiet_NaN()});
+        });
+    });
+}
+
+bool semblance_index_contains(semblance_index *index, int64_t id) {
+    pthread_rwlock_rdlock(&index->lock);
+    bool found = index->ids.slot(id) >= 0;
+    pthread_rwlock_unlock(&index->lock);
+    return found;
+}
+
+semblance_index_status semblance_index_vector(
+    semblance_index *index, int64_t id, float *out, bool *found, semblance_index_message *message
+) {
+    *found = false;
+    return guarded(message, [&] {
+        Reading together(index);
+        int64_t slot = index->ids.slot(id);
+        if (slot < 0) return;
+        // IVF's own reconstruct needs a map it doesn't keep; reconstruct_n looks through the lists.
+        if (index->ivf) index->faiss->reconstruct_n(slot, 1, out);
+        else index->faiss->reconstruct(slot, out);
+        *found = true;
+    });
+}

@@ -1,0 +1,55 @@
+// The best k of many scores: greater is better, equal scores by id.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "CSemblanceFAISS.h"
+
+namespace semblance {
+
+inline bool better(const semblance_hit &a, const semblance_hit &b) {
+    return a.score > b.score || (a.score == b.score && a.id < b.id);
+}
+
+/// Collects candidates until there are twice as many as asked for, then drops the worse half: O(1) each on average.
+/// What it ends with doesn't depend on the order of the offers.
+class Best {
+public:
+    explicit Best(size_t count) : count(count), room(2 * count + 64) { hits.reserve(room); }
+
+    /// Scores below it can't be among the best any more; equal ones can, by their id.
+    float threshold = -std::numeric_limits<float>::infinity();
+
+    void offer(float score, int64_t id) {
+        if (!(score >= threshold)) return; // NaN never is
+        hits.push_back({id, score});
+        if (hits.size() == room) cut();
+    }
+
+    void merge(const Best &other) {
+        for (const semblance_hit &hit : other.hits) offer(hit.score, hit.id);
+    }
+
+    /// The best, in order.
+    const std::vector<semblance_hit> &sorted() {
+        if (hits.size() > count) cut();
+        std::sort(hits.begin(), hits.end(), better);
+        return hits;
+    }
+
+private:
+    size_t count, room;
+    std::vector<semblance_hit> hits;
+
+    void cut() {
+        std::nth_element(hits.begin(), hits.begin() + ptrdiff_t(count) - 1, hits.end(), better);
+        hits.resize(count);
+        threshold = hits[count - 1].score;
+    }
+};
+
+} // namespace semblance

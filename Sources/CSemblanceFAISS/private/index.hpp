@@ -1,0 +1,264 @@
+// The index behind the C interface, and how errors leave it.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <faiss/IndexFlat.h>
+#include <faiss/IndexHNSW.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/impl/FaissException.h>
+
+#include "CSemblanceFAISS.h"
+#include "CSemblanceKernels.h"
+
+namespace semblance {
+
+/// An error that has a status of its own.
+struct Failure : std::runtime_error {
+    semblance_index_status status;
+    Failure(semblance_index_status status, const std::string &what) : std::runtime_error(what), status(status) {}
+};
+
+inline void say(semblance_index_message *message, const char *text) noexcept {
+    strncpy(message->text, text, sizeof message->text - 1);
+    message->text[sizeof message->text - 1] = 0;
+}
+
+/// Runs `body` and turns whatever it throws into a status and a message.
+template <class Body>
+semblance_index_status guarded(semblance_index_message *message, Body body) noexcept {
+    message->text[0] = 0;
+    try {
+        body();
+        return SEMBLANCE_INDEX_OK;
+    } catch (const Failure &failure) {
+        say(message, failure.what());
+        return failure.status;
+    } catch (const faiss::FaissException &refusal) {
+        say(message, refusal.msg.c_str());
+        return SEMBLANCE_INDEX_REFUSED;
+    } catch (const std::bad_alloc &) {
+        say(message, "out of memory");
+        return SEMBLANCE_INDEX_MEMORY;
+    } catch (const std::exception &other) {
+        say(message, other.what());
+        return SEMBLANCE_INDEX_REFUSED;
+    } catch (...) {
+        say(message, "unknown error");
+        return SEMBLANCE_INDEX_REFUSED;
+    }
+}
+
+/// A parallel loop whose body may throw: the first error is thrown again when all have ended.
+template <class Body>
+void parallel(semblance_workers *workers, size_t count, Body body) {
+    struct Context {
+        Body &body;
+        std::mutex lock;
+        std::exception_ptr error;
+    } context{body, {}, nullptr};
+    semblance_workers_for(
+        workers, count,
+        [](void *pointer, size_t index) {
+            Context &context = *static_cast<Context *>(pointer);
+            try {
+                context.body(index);
+            } catch (...) {
+                std::lock_guard<std::mutex> guard(context.lock);
+                if (!context.error) context.error = std::current_exception();
+            }
+        },
+        &context
+    );
+    if (context.error) std::rethrow_exception(context.error);
+}
+
+/// The slots of 64-bit ids: a table with open addressing, at most half full.
+class Ids {
+public:
+    const std::vector<int64_t> &all() const { return ids; }
+    size_t count() const { return ids.size(); }
+    int64_t operator[](size_t slot) const { return ids[slot]; }
+
+    /// The slot of `id`, or -1.
+    int64_t slot(int64_t id) const;
+
+    /// Appends all ids or, where one is taken, none and throws.
+    void append(const int64_t *fresh, size_t count);
+
+    /// Takes back the last ones appended.
+    void drop_last(size_t count);
+
+private:
+    std::vector<int64_t> ids;
+    std::vector<uint32_t> table; // slot + 1; 0 is free
+
+    size_t place(int64_t id) const; // of `id` or of the free cell where it would go
+    void grow(size_t count);
+};
+
+/// What one walk through a graph needs, kept for the next one.
+struct Scratch {
+    std::vector<uint8_t> tags; // a slot is visited where its tag is `epoch`
+    uint8_t epoch = 0;
+    std::vector<int32_t> fresh;
+
+    /// Forgets all visits.
+    void begin(size_t slots, size_t links) {
+        if (tags.size() < slots) tags.resize(slots + slots / 8, 0);
+        if (fresh.size() < links) fresh.resize(links);
+        if (++epoch == 0) {
+            std::fill(tags.begin(), tags.end(), uint8_t(0));
+            epoch = 1;
+        }
+    }
+};
+
+/// As many scratches as walks have run at once.
+class Scratches {
+public:
+    std::unique_ptr<Scratch> take() {
+        std::lock_guard<std::mutex> guard(lock);
+        if (idle.empty()) return std::make_unique<Scratch>();
+        auto scratch = std::move(idle.back());
+        idle.pop_back();
+        return scratch;
+    }
+    void give(std::unique_ptr<Scratch> scratch) {
+        std::lock_guard<std::mutex> guard(lock);
+        idle.push_back(std::move(scratch));
+    }
+
+private:
+    std::mutex lock;
+    std::vector<std::unique_ptr<Scratch>> idle;
+};
+
+/// A scratch for as long as it is in scope.
+class Borrowed {
+public:
+    explicit Borrowed(Scratches &owner) : owner(owner), scratch(owner.take()) {}
+    ~Borrowed() {
+        try {
+            owner.give(std::move(scratch));
+        } catch (...) { // no memory to keep it: it is freed
+        }
+    }
+    Scratch &operator*() { return *scratch; }
+
+private:
+    Scratches &owner;
+    std::unique_ptr<Scratch> scratch;
+};
+
+/// The slots that may be found: a bit each, or all.
+struct Allowed {
+    const uint8_t *bits = nullptr;
+    size_t bytes = 0;
+
+    bool all() const { return bits == nullptr; }
+    bool operator()(size_t slot) const {
+        return !bits || (slot / 8 < bytes && (bits[slot / 8] >> (slot % 8) & 1));
+    }
+    size_t count(size_t slots) const;
+};
+
+/// Float rows one after the other.
+struct Rows {
+    const float *first;
+    size_t count, dimension;
+    bool l2;
+};
+
+/// Searches `rows` exactly, all queries at once. `ids` NULL: row numbers. `hits` [queries, count] are filled.
+void exact_search(
+    const float *queries, size_t query_count, Rows rows, const int64_t *ids, Allowed allowed, size_t count,
+    semblance_workers *workers, semblance_hit *hits
+);
+
+/// Links the vectors that the storage of `index` has beyond its graph, by a fixed order of work: the graph doesn't
+/// depend on the number of threads.
+void link_graph(faiss::IndexHNSW &index, Scratches &scratches, semblance_workers *workers);
+
+/// Walks the graph of `index`, keeping `effort` candidates, and gives the best `count`; fewer where it finds fewer.
+size_t walk_graph(
+    const faiss::IndexHNSW &index, const Ids &ids, const float *query, size_t count, size_t effort, Allowed allowed,
+    Scratch &scratch, semblance_hit *hits
+);
+
+/// Throws where an array of the graph points outside of another.
+void check_graph(const faiss::IndexHNSW &index);
+
+/// The flat storage of `index` where it is uncompressed, else NULL.
+const faiss::IndexFlat *flat_storage(const faiss::Index *index);
+
+} // namespace semblance
+
+struct semblance_index {
+    std::unique_ptr<faiss::Index> faiss;
+    semblance::Ids ids;
+    semblance::Scratches scratches;
+    /// An earlier change failed half way; nothing is sure any more.
+    bool broken = false;
+
+    explicit semblance_index(std::unique_ptr<faiss::Index> index);
+    ~semblance_index() { pthread_rwlock_destroy(&lock); }
+    semblance_index(const semblance_index &) = delete;
+
+    /// Finds out what `faiss` is; again after it was replaced.
+    void recognize();
+    semblance_index_kind kind;
+    faiss::IndexFlat *flat;
+    faiss::IndexHNSW *hnsw;
+    faiss::IndexIVF *ivf;
+
+    size_t count() const { return ids.count(); }
+    bool l2() const { return faiss->metric_type == faiss::METRIC_L2; }
+
+    pthread_rwlock_t lock;
+};
+
+namespace semblance {
+
+/// Shared while others may read, too.
+class Reading {
+public:
+    explicit Reading(semblance_index *index) : index(index) {
+        pthread_rwlock_rdlock(&index->lock);
+        if (index->broken) {
+            pthread_rwlock_unlock(&index->lock);
+            throw Failure(SEMBLANCE_INDEX_DAMAGED, "an earlier change failed half way; open the index again");
+        }
+    }
+    ~Reading() { pthread_rwlock_unlock(&index->lock); }
+
+private:
+    semblance_index *index;
+};
+
+/// Alone.
+class Writing {
+public:
+    explicit Writing(semblance_index *index) : index(index) {
+        pthread_rwlock_wrlock(&index->lock);
+        if (index->broken) {
+            pthread_rwlock_unlock(&index->lock);
+            throw Failure(SEMBLANCE_INDEX_DAMAGED, "an earlier change failed half way; open the index again");
+        }
+    }
+    ~Writing() { pthread_rwlock_unlock(&index->lock); }
+
+private:
+    semblance_index *index;
+};
+
+} // namespace semblance
