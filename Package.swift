@@ -101,18 +101,18 @@ let package = Package(
             path: "Tests/SemblanceTestSupport",
             swiftSettings: swiftSettings
         ),
-        tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"]),
+        tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
         tests(
             of: "SemblanceRetrieval",
-            ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText"],
+            ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText", "CSemblanceFAISS", "CSemblanceKernels"],
             resources: [.copy("Fixtures")]
         ),
         tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceTraining", ["SemblanceTraining"], resources: [.copy("Fixtures")]),
         tests(of: "Semblance", ["Semblance"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17,

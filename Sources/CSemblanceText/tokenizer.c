@@ -144,12 +144,7 @@ void semblance_tokens_destroy(semblance_tokens *tokens) {
 static void add_word(const semblance_tokenizer *t, const uint8_t *word, const uint8_t *end, semblance_tokens *tokens) {
     const semblance_trie_node *nodes = t->vocabulary->trie.nodes;
     size_t length = (size_t)(end - word), first = tokens->count;
-    bool known = true;
-    if (length > t->maximum_word) {
-        size_t scalars = 0;
-        for (const uint8_t *p = word; p < end; p++) scalars += (*p & 0xC0) != 0x80;
-        known = scalars <= t->maximum_word;
-    }
+    bool known = length <= t->maximum_word || semblance_scalar_count(word, length) <= t->maximum_word;
     size_t most = known ? length : 1;
     tokens->ids = semblance_grow(tokens->ids, tokens->count + most, &tokens->capacity, sizeof(int32_t));
     int32_t from = SEMBLANCE_TRIE_ROOT;
@@ -222,11 +217,14 @@ static bool next_match(
                 if (semblance_class_at(last, end, &space) != SEMBLANCE_IS_SPACE) break;
                 found->begin = last;
             }
+            if (found->begin < free) found->begin = free;
         }
         if (flags & SEMBLANCE_STRIP_RIGHT) {
+            if (found->end < free) found->end = free; // what the token before has taken is white space up to there
             while (found->end < end && semblance_class_at(found->end, end, &space) == SEMBLANCE_IS_SPACE)
                 found->end += space;
         }
+        if (found->begin >= found->end) continue; // white space that the token before has taken
         *resume = p;
         return true;
     }

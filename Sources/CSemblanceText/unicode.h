@@ -67,6 +67,13 @@ static inline const uint8_t *semblance_previous(const uint8_t *p, const uint8_t 
     return p;
 }
 
+/// How many scalars there are.
+static inline size_t semblance_scalar_count(const uint8_t *bytes, size_t count) {
+    size_t scalars = 0;
+    for (size_t i = 0; i < count; i++) scalars += (bytes[i] & 0xC0) != 0x80;
+    return scalars;
+}
+
 /// Writes a scalar; up to 4 bytes.
 static inline uint8_t *semblance_encode(uint32_t scalar, uint8_t *out) {
     if (scalar < 0x80) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "storage.h"
+#include "unicode.h"
 
 void semblance_token_list_append(semblance_token_list *list, const uint8_t *token, size_t count, int32_t id) {
     size_t start = list->count ? list->ends[list->count - 1] : 0;
@@ -120,10 +121,8 @@ int32_t semblance_vocabulary_median_length(
     int32_t *lengths = semblance_allocate(vocabulary->count + more_count, sizeof(int32_t));
     for (int32_t id = 0; id < vocabulary->limit; id++) {
         if (vocabulary->lengths[id] < 0) continue;
-        const uint8_t *p = vocabulary->bytes + vocabulary->starts[id];
-        int32_t scalars = 0;
-        for (int32_t i = 0; i < vocabulary->lengths[id]; i++) scalars += (p[i] & 0xC0) != 0x80;
-        lengths[count++] = scalars;
+        const uint8_t *token = vocabulary->bytes + vocabulary->starts[id];
+        lengths[count++] = (int32_t)semblance_scalar_count(token, (size_t)vocabulary->lengths[id]);
     }
     for (size_t i = 0; i < more_count; i++) lengths[count++] = more[i];
     qsort(lengths, count, sizeof(int32_t), compare_lengths);

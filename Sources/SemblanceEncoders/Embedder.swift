@@ -1,5 +1,5 @@
 public import SemblanceNumerics
-package import SemblanceText
+internal import SemblanceText
 
 /// A dual encoder: texts in, vectors out.
 ///
@@ -98,9 +98,9 @@ public struct Embedder: Sendable {
         let chunks = Self.chunks(of: texts)
         var result = Matrix(rows: texts.count, columns: dimension)
         var tokenCounts = [Int](repeating: 0, count: chunks.count)
-        try unsafe result.withMutablePointer { target in
-            try unsafe tokenCounts.withUnsafeMutableBufferPointer { tokenCounts in
-                try workers.forEach(chunks.count) { index in
+        unsafe try result.withMutablePointer { target in
+            unsafe try tokenCounts.withUnsafeMutableBufferPointer { tokenCounts in
+                try workers.forEach(chunks.count, throwing: { index in
                     try cancellation.check()
                     let tokens = tower.tokenize(texts[chunks[index]], prompt: prompt)
                     var embeddings = tower.encoder.encode(tokens).leadingColumns(dimension)
@@ -109,7 +109,7 @@ public struct Embedder: Sendable {
                         unsafe (target + chunks[index].lowerBound * dimension).update(from: $0, count: embeddings.count)
                     }
                     unsafe tokenCounts[index] = tokens.tokenCount
-                }
+                })
             }
         }
         return (result, tokenCounts.reduce(0, +))

@@ -1,4 +1,4 @@
-package import SemblanceNumerics
+internal import SemblanceNumerics
 package import SemblanceText
 
 /// One side of a dual encoder: how its texts become tokens, and tokens vectors.
@@ -26,20 +26,19 @@ package struct TextPreparation: Hashable, Sendable {
     /// Whether unknown tokens are left out (model2vec).
     package var dropsUnknown = false
     /// The most Unicode scalars of a text that are read (model2vec: its limit of tokens times their median length).
-    package var scalarLimit: Int?
-    /// The most tokens of a text, special ones included; `nil` is the tokenizer's own limit.
+    package var maximumScalars: Int?
+    /// The most tokens of a text, special ones included; `nil` is the tokenizer's own limit, `.max` none.
     package var maximumLength: Int?
 
     package init() {}
 
     func tokenize(_ texts: ArraySlice<String>, prompt: String, with tokenizer: Tokenizer) -> TokenBatch {
-        var texts = texts
-        if !prompt.isEmpty { texts = texts.map { prompt + $0 }[...] }
-        if let scalarLimit {
-            texts = texts.map { $0.utf8.count <= scalarLimit ? $0 : String($0.unicodeScalars.prefix(scalarLimit)) }[...]
-        }
-        let tokens = tokenizer.encode(texts, addingSpecialTokens: addsSpecialTokens, maximumLength: maximumLength)
-        guard dropsUnknown, let unknown = tokenizer.unknownTokenID else { return tokens }
-        return tokens.removing(unknown)
+        tokenizer.encode(
+            prompt.isEmpty ? texts : texts.map { prompt + $0 }[...],
+            addingSpecialTokens: addsSpecialTokens,
+            maximumLength: maximumLength,
+            maximumScalars: maximumScalars,
+            droppingUnknown: dropsUnknown
+        )
     }
 }

@@ -31,7 +31,7 @@ package enum ExactSearch {
         let count = min(max(count, 0), corpus.rows)
         let total = queries.rows * count
         if total == 0 { return Found(count: count, rows: [], scores: []) }
-        let hits = unsafe UnsafeMutablePointer<semblance_hit>.allocate(capacity: total)
+        let hits = UnsafeMutablePointer<semblance_hit>.allocate(capacity: total)
         defer { unsafe hits.deallocate() }
         var message = semblance_index_message()
         var found = 0

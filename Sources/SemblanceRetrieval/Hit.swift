@@ -12,7 +12,7 @@ public struct Hit: Hashable, Sendable, Codable {
     }
 }
 
-/// How two vectors are compared. Greater scores are better, whatever the metric.
+/// How two vectors are compared; greater scores are better, whatever the metric.
 public enum Metric: String, Codable, Sendable, CaseIterable {
     /// ⟨q, x⟩ / (‖q‖ ‖x‖), from −1 to 1; 0 where one of them is all zeros.
     case cosine

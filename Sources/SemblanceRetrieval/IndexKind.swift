@@ -2,11 +2,17 @@ internal import Foundation
 
 /// A graph in which each vector links to near ones (Malkov and Yashunin, arXiv:1603.09320).
 public struct HNSWConfiguration: Hashable, Sendable, Codable {
-    /// Links of a vector on the upper levels; twice as many on the lowest. The default is 32.
+    /// Links of a vector on the upper levels; twice as many on the lowest.
+    ///
+    /// The default is 32.
     public var links = 32
-    /// Candidates kept while a vector's links are looked for. The default is 40.
+    /// Candidates kept while a vector's links are looked for.
+    ///
+    /// The default is 40.
     public var buildEffort = 40
-    /// Candidates kept in a search that doesn't say how many. The default is 64.
+    /// Candidates kept in a search that doesn't say how many.
+    ///
+    /// The default is 64.
     public var effort = 64
 
     /// The defaults.
@@ -17,7 +23,9 @@ public struct HNSWConfiguration: Hashable, Sendable, Codable {
 public struct IVFConfiguration: Hashable, Sendable, Codable {
     /// How many lists; `nil`, the default, is 4·√n of the n vectors it learns from.
     public var lists: Int?
-    /// Lists probed in a search that doesn't say how many. The default is 16.
+    /// Lists probed in a search that doesn't say how many.
+    ///
+    /// The default is 16.
     public var probes = 16
 
     /// The defaults.

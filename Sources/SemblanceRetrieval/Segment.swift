@@ -90,7 +90,7 @@ internal import SemblanceNumerics
         // More is never found; what is added meanwhile doesn't count.
         let count = min(count, Int(about.count))
         guard count > 0, let first = queries.baseAddress else { return Array(repeating: [], count: rows) }
-        let hits = unsafe UnsafeMutablePointer<semblance_hit>.allocate(capacity: rows * count)
+        let hits = UnsafeMutablePointer<semblance_hit>.allocate(capacity: rows * count)
         defer { unsafe hits.deallocate() }
         var found = 0
         try unsafe reporting { message in

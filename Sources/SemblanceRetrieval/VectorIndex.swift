@@ -25,7 +25,7 @@ public final class VectorIndex: Sendable {
     public let kind: IndexKind
 
     private let workers: Workers
-    /// What readers search. It is replaced when an automatic index becomes a graph or lists get their number.
+    /// What readers search; replaced when an automatic index becomes a graph or lists get their number.
     private let segment: Mutex<Segment>
     /// Held by the one who changes.
     private let changing = Mutex(())
@@ -163,7 +163,8 @@ extension VectorIndex {
     private func learn(from vectors: Matrix) throws {
         if case .ivf(var configuration) = kind {
             // No list of its own for less than a dozen vectors.
-            let lists = configuration.lists ?? max(1, min(Int(4 * Double(vectors.rows).squareRoot()), vectors.rows / 12))
+            let usual = max(1, min(Int(4 * Double(vectors.rows).squareRoot()), vectors.rows / 12))
+            let lists = configuration.lists ?? usual
             configuration.lists = lists
             guard vectors.rows >= lists else {
                 throw RetrievalError(
@@ -182,7 +183,8 @@ extension VectorIndex {
         } catch let error as RetrievalError where error.code == .backend {
             throw RetrievalError(
                 code: .tooFewVectors,
-                message: "the index '\(kind)' could not learn from \(vectors.rows) vectors; FAISS says: \(error.message)"
+                message: "the index '\(kind)' could not learn from \(vectors.rows) vectors, in the words of FAISS: "
+                    + error.message
             )
         }
     }

@@ -50,7 +50,8 @@ extension Tokenizer {
         }
         let vocabulary = try Vocabulary(list, of: file)
         var definition = TokenizerDefinition(normalizer: normalizer)
-        definition.addBertTokens(from: vocabulary)
+        let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        definition.addSpecialTokens(special, from: vocabulary)
         try self.init(definition, vocabulary, of: file)
     }
 
@@ -84,12 +85,15 @@ extension Tokenizer {
 }
 
 extension TokenizerDefinition {
-    /// BERT's special tokens, where the vocabulary has them, and `[CLS]` and `[SEP]` around each text.
-    mutating func addBertTokens(from vocabulary: Vocabulary) {
-        for token in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] {
+    /// Special tokens, where the vocabulary has them, and of these `[CLS]` and `[SEP]` around each text.
+    mutating func addSpecialTokens(_ tokens: [String], from vocabulary: Vocabulary) {
+        for token in tokens {
             if let id = vocabulary.id(for: token) { added.append(AddedToken(id: id, content: token)) }
         }
-        guard let first = vocabulary.id(for: "[CLS]"), let last = vocabulary.id(for: "[SEP]") else { return }
+        decoder = Self.decoderSource(continuingPrefix)
+        guard let first = added.first(where: { $0.content == "[CLS]" })?.id,
+            let last = added.first(where: { $0.content == "[SEP]" })?.id
+        else { return }
         template = Template(before: [first], after: [last], source: Template.bertSource(first, last))
     }
 }

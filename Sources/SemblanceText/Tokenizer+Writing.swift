@@ -73,6 +73,13 @@ extension BertNormalizer {
     }
 }
 
+extension TokenizerDefinition {
+    /// The decoder that puts pieces together again.
+    static func decoderSource(_ prefix: String) -> String {
+        "{ \"type\": \"WordPiece\", \"prefix\": \(quoted(prefix)), \"cleanup\": true }"
+    }
+}
+
 extension Template {
     /// The post-processor that puts `[CLS]` before each text and `[SEP]` after it.
     static func bertSource(_ first: Int32, _ last: Int32) -> String {

@@ -83,7 +83,7 @@ struct HardNegativeMiner {
             switch source {
             case .rows: candidates = { set.rows[$0].negatives.map { corpusPlaces[Int($0)] } }
             case .mined: candidates = nearest(set, space)
-            case .lexical: candidates = sharingWords(set, anchors, corpus, places)
+            case .lexical: candidates = try sharingWords(set, anchors, corpus, places)
             case .siblings: candidates = siblings(set, corpusPlaces)
             }
             fill(&result, &report, set, source, candidates, corpus, space, relevant, positiveScores)
@@ -141,8 +141,8 @@ struct HardNegativeMiner {
         _ anchors: [Int32],
         _ corpus: [Int32],
         _ places: [Int32]
-    ) -> Candidates {
-        let index = LexicalIndex(corpus.map { set.texts[Int($0)] }, workers: workers)
+    ) throws -> Candidates {
+        let index = try LexicalIndex(corpus.map { set.texts[Int($0)] }, workers: workers)
         let found = index.nearest(
             to: anchors.map { set.texts[Int($0)] },
             count: configuration.rankTo + 8,
@@ -162,7 +162,7 @@ struct HardNegativeMiner {
         return { row in members[set.rows[row].group] ?? [] }
     }
 
-    /// Gives rows that lack negatives the best of their candidates.
+    /// Gives rows that lack negatives the best of their candidates, on all threads.
     private func fill(
         _ result: inout [Negatives],
         _ report: inout MiningReport,
@@ -174,40 +174,79 @@ struct HardNegativeMiner {
         _ relevant: [Int32: [Int32]],
         _ positiveScores: [Float]
     ) {
-        for index in set.rows.indices where result[index].texts.count < perRow {
-            let row = set.rows[index]
-            let anchor = Int(space.anchorPlaces[Int(row.anchor)])
-            let excluded = (relevant[row.anchor] ?? []) + result[index].texts + [row.anchor]
-            var ranked: [(text: Int32, score: Float)] = []
-            for place in candidates(index) where place >= 0 && !excluded.contains(corpus[Int(place)]) {
-                ranked.append((corpus[Int(place)], space.anchors.dot(anchor, space.corpus, Int(place))))
-            }
-            // The dense source is ranked already; sorting by score, then text, gives every source one order.
-            ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.text < $1.text }
-            // Negatives that the data names are taken as they are: somebody chose them.
-            let inRange = source == .rows ? ranked[...] : ranked.prefix(configuration.rankTo).dropFirst(configuration.rankFrom)
-            var allowed = inRange.filter {
-                source == .rows || configuration.allows($0.score, positive: positiveScores[index])
-            }
-            let missing = perRow - result[index].texts.count
-            if inRange.count < missing {
-                report.shortOfCandidates += 1
-            } else if allowed.count < missing {
-                report.shortByLimits += 1
-            }
-            if source != .rows {
-                report.suspectedFalseNegatives += inRange.count {
-                    configuration.isSuspect($0.score, positive: positiveScores[index])
+        let block = 256
+        let blocks = (set.rows.count + block - 1) / block
+        var reports = [MiningReport](repeating: MiningReport(), count: blocks)
+        unsafe result.withUnsafeMutableBufferPointer { result in
+            unsafe reports.withUnsafeMutableBufferPointer { reports in
+                workers.forEach(blocks) { index in
+                    for row in index * block..<min(set.rows.count, (index + 1) * block) {
+                        unsafe fill(
+                            &result[row],
+                            &reports[index],
+                            row,
+                            set.rows[row],
+                            source,
+                            candidates,
+                            corpus,
+                            space,
+                            relevant[set.rows[row].anchor] ?? [],
+                            positiveScores[row]
+                        )
+                    }
                 }
             }
-            if configuration.pick == .random, source != .rows {
-                var random = RandomStream(seed: seed, stream: UInt64(index))
-                allowed.shuffle(using: &random)
-            }
-            for (text, score) in allowed.prefix(missing) {
-                result[index].texts.append(text)
-                result[index].scores.append(score)
-            }
+        }
+        for part in reports {
+            report.shortOfCandidates += part.shortOfCandidates
+            report.shortByLimits += part.shortByLimits
+            report.suspectedFalseNegatives += part.suspectedFalseNegatives
+        }
+    }
+
+    /// Gives one row what it lacks.
+    private func fill(
+        _ negatives: inout Negatives,
+        _ report: inout MiningReport,
+        _ index: Int,
+        _ row: ContrastiveBatch.Row,
+        _ source: NegativeSource,
+        _ candidates: Candidates,
+        _ corpus: [Int32],
+        _ space: Space,
+        _ relevant: [Int32],
+        _ positiveScore: Float
+    ) {
+        let missing = perRow - negatives.texts.count
+        guard missing > 0 else { return }
+        let anchor = Int(space.anchorPlaces[Int(row.anchor)])
+        var ranked: [(text: Int32, score: Float)] = []
+        for place in candidates(index) where place >= 0 {
+            let text = corpus[Int(place)]
+            if text == row.anchor || relevant.contains(text) || negatives.texts.contains(text) { continue }
+            ranked.append((text, space.anchors.dot(anchor, space.corpus, Int(place))))
+        }
+        // Sorting by score, then text, gives every source one order.
+        ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.text < $1.text }
+        // Negatives that the data names are taken as they are: somebody chose them.
+        let isChosen = source == .rows
+        let inRange = isChosen ? ranked[...] : ranked.prefix(configuration.rankTo).dropFirst(configuration.rankFrom)
+        var allowed = inRange.filter { isChosen || configuration.allows($0.score, positive: positiveScore) }
+        if inRange.count < missing {
+            report.shortOfCandidates += 1
+        } else if allowed.count < missing {
+            report.shortByLimits += 1
+        }
+        if !isChosen {
+            report.suspectedFalseNegatives += inRange.count { configuration.isSuspect($0.score, positive: positiveScore) }
+        }
+        if configuration.pick == .random, !isChosen {
+            var random = RandomStream(seed: seed, stream: UInt64(index))
+            allowed.shuffle(using: &random)
+        }
+        for (text, score) in allowed.prefix(missing) {
+            negatives.texts.append(text)
+            negatives.scores.append(score)
         }
     }
 }

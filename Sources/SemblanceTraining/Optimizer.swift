@@ -1,6 +1,7 @@
 // One step of the optimizer over all parameters; its state is what a checkpoint keeps.
 
 internal import CSemblanceKernels
+internal import Foundation
 internal import SemblanceEncoders
 internal import SemblanceNumerics
 
@@ -52,42 +53,52 @@ struct Optimizer {
         workers: Workers
     ) {
         step += 1
+        let rule = Step(configuration, step, learningRate, gradientScale, workers)
         for (index, gradient) in gradients.enumerated() {
             switch gradient {
-            case .dense(let gradient):
-                update(&parameters[index], &moments[index], gradient, nil, learningRate, gradientScale, workers)
+            case .dense(let gradient): rule.update(&parameters[index], &moments[index], gradient)
             case .rows(let gradient) where configuration.rule == .adamW:
-                let dense = gradient.dense(rows: parameters[index].rows)
-                update(&parameters[index], &moments[index], dense, nil, learningRate, gradientScale, workers)
+                rule.update(&parameters[index], &moments[index], gradient.dense(rows: parameters[index].rows))
             case .rows(let gradient):
-                update(
-                    &parameters[index],
-                    &moments[index],
-                    gradient.values,
-                    gradient.rows,
-                    learningRate,
-                    gradientScale,
-                    workers
-                )
+                rule.update(&parameters[index], &moments[index], gradient.values, rows: gradient.rows)
             case nil: break
             }
         }
     }
+}
 
-    /// Updates all of a parameter, or only `rows` of it, of which `gradient` then has one row each.
-    private func update(
-        _ parameter: inout Matrix,
-        _ moments: inout OptimizerMoments,
-        _ gradient: Matrix,
-        _ rows: [Int32]?,
+/// The rule at one step; apart from ``Optimizer``, so that no copy of the moments is alive while they change.
+private struct Step {
+    private let c: OptimizerConfiguration
+    private let correction1: Float
+    private let correction2: Float
+    private let learningRate: Float
+    private let gradientScale: Float
+    private let workers: Workers
+
+    init(
+        _ configuration: OptimizerConfiguration,
+        _ step: Int,
         _ learningRate: Float,
         _ gradientScale: Float,
         _ workers: Workers
     ) {
-        let c = configuration
+        c = configuration
+        correction1 = Float(1 - pow(Double(c.beta1), Double(step)))
+        correction2 = Float(1 - pow(Double(c.beta2), Double(step)))
+        self.learningRate = learningRate
+        self.gradientScale = gradientScale
+        self.workers = workers
+    }
+
+    /// Updates all of a parameter, or only `rows` of it, of which `gradient` then has one row each.
+    func update(
+        _ parameter: inout Matrix,
+        _ moments: inout OptimizerMoments,
+        _ gradient: Matrix,
+        rows: [Int32]? = nil
+    ) {
         let columns = parameter.columns
-        let correction1 = Float(1 - pow(Double(c.beta1), step))
-        let correction2 = Float(1 - pow(Double(c.beta2), step))
         let blockRows = max(1, 16_384 / max(columns, 1))
         unsafe parameter.withMutablePointer { p in
             unsafe moments.second.withMutablePointer { v in
@@ -178,15 +189,4 @@ struct Optimizer {
             }
         }
     }
-}
-
-/// base^exponent for the small whole exponents of bias corrections.
-private func pow(_ base: Double, _ exponent: Int) -> Double {
-    var (result, square, left) = (1.0, base, exponent)
-    while left > 0 {
-        if left & 1 == 1 { result *= square }
-        square *= square
-        left >>= 1
-    }
-    return result
 }

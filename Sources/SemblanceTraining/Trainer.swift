@@ -1,17 +1,16 @@
 // The training loop.
 
-public import Foundation
+internal import Foundation
 internal import Logging
-public import SemblanceEncoders
-public import SemblanceEvaluation
+internal import SemblanceEncoders
+internal import SemblanceEvaluation
 internal import SemblanceNumerics
 internal import SemblanceRetrieval
 
 /// Trains a dual encoder on pairs, step by step.
 ///
-/// `Embedder.fit` makes one and runs it; use a trainer yourself to keep its report or to choose where it starts.
-/// It runs in one task and uses all threads of its workers.
-public final class Trainer {
+/// `Embedder.fit` makes one and runs it on the threads of its workers.
+final class Trainer {
     private let configuration: TrainingConfiguration
     private let set: TrainingSet
     private let development: RetrievalDataset?
@@ -40,7 +39,7 @@ public final class Trainer {
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     /// - Throws: ``TrainingError``.
-    public init(
+    init(
         _ pairs: [TrainingPair],
         startingFrom embedder: Embedder,
         configuration: TrainingConfiguration = TrainingConfiguration(),
@@ -89,21 +88,12 @@ public final class Trainer {
 
     /// Trains to the end and returns the model with a report.
     ///
-    /// - Parameter progress: called after every step and whenever something else happens, on a thread of the workers.
-    /// - Throws: ``TrainingError`` where the loss is no longer a number; `CancellationError` when the task is cancelled,
-    ///   after a checkpoint was written where checkpoints are.
-    public static func run(
-        _ trainer: sending Trainer,
-        progress: (@Sendable (TrainingEvent) -> Void)? = nil
-    ) async throws -> (embedder: Embedder, report: TrainingReport) {
-        let workers = trainer.workers
-        let confined = Confined(trainer)
-        return try await workers.run { cancellation in
-            try confined.value.run(cancellation: cancellation, progress: progress)
-        }
-    }
-
-    private func run(
+    /// - Parameters:
+    ///   - cancellation: ends training between two steps.
+    ///   - progress: called after every step and whenever something else happens.
+    /// - Throws: ``TrainingError`` where the loss is no longer a number; `CancellationError` once cancelled, after a
+    ///   checkpoint was written where checkpoints are.
+    func run(
         cancellation: Cancellation,
         progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> (embedder: Embedder, report: TrainingReport) {
@@ -160,6 +150,36 @@ public final class Trainer {
                 return texts
             }
         )
+        let (contrast, gradients) = contrast(batch)
+        guard contrast.loss.isFinite else {
+            throw TrainingError(
+                code: .diverged,
+                message: "the loss of step \(state.step + 1) is \(contrast.loss): "
+                    + "lower the learning rate (\(peakLearningRate)) or bound the gradient norm"
+            )
+        }
+        let factor = configuration.schedule.factor(
+            step: state.step,
+            total: total,
+            warmupSteps: Int((configuration.warmup * Double(total)).rounded(.up))
+        )
+        state.take(
+            gradients,
+            scaledBy: clippingScale(of: gradients),
+            scaleGradient: contrast.scaleGradient,
+            loss: contrast.loss,
+            learningRate: peakLearningRate * factor,
+            workers: workers
+        )
+        if isLastEpoch { noteSuspects(contrast, batch) }
+        for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
+        return contrast.loss
+    }
+
+    /// The three phases: a batch embedded, contrasted, and its gradient taken back to the parameters.
+    ///
+    /// What holds the weights ends with this call, so that the optimizer changes them in place.
+    private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
         let anchors = embed(batch.anchors, .query, queries)
         let candidates = embed(batch.documents, .document, documents)
         let contrast = objective.contrast(
@@ -169,37 +189,12 @@ public final class Trainer {
             scale: state.temperature.scale,
             workers: workers
         )
-        guard contrast.loss.isFinite else {
-            throw TrainingError(
-                code: .diverged,
-                message: "the loss of step \(state.step + 1) is \(contrast.loss): "
-                    + "lower the learning rate (\(peakLearningRate)) or bound the gradient norm"
-            )
-        }
+        tokenCount += anchors.tokenCount + candidates.tokenCount
         let gradients = sum(
             anchors.backpropagate(contrast.anchorGradient, workers: workers),
             candidates.backpropagate(contrast.documentGradient, workers: workers)
         )
-        let factor = configuration.schedule.factor(
-            step: state.step,
-            total: total,
-            warmupSteps: Int((configuration.warmup * Double(total)).rounded(.up))
-        )
-        state.learningRate = peakLearningRate * factor
-        state.optimizer.update(
-            &state.parameters,
-            with: gradients,
-            learningRate: Float(state.learningRate),
-            gradientScale: clippingScale(of: gradients),
-            workers: workers
-        )
-        state.temperature.update(scaleGradient: contrast.scaleGradient, step: state.optimizer.step)
-        state.step += 1
-        state.addLoss(contrast.loss)
-        tokenCount += anchors.tokenCount + candidates.tokenCount
-        if isLastEpoch { noteSuspects(contrast, batch) }
-        for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
-        return contrast.loss
+        return (contrast, gradients)
     }
 
     private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore) -> EmbeddedBatch {
@@ -404,13 +399,6 @@ public final class Trainer {
         progress?(.finished(report))
         return (model.embedder(with: parameters), report)
     }
-}
-
-/// A value handed to another thread that alone uses it from then on.
-private struct Confined<Value>: @unchecked Sendable {
-    let value: Value
-
-    init(_ value: Value) { self.value = value }
 }
 
 extension Duration {

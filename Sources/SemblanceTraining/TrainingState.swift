@@ -44,7 +44,25 @@ struct TrainingState {
         lossesOfEpoch = 0
     }
 
-    mutating func addLoss(_ loss: Double) {
+    /// Takes a step.
+    mutating func take(
+        _ gradients: [ParameterGradient?],
+        scaledBy gradientScale: Float,
+        scaleGradient: Double,
+        loss: Double,
+        learningRate: Double,
+        workers: Workers
+    ) {
+        self.learningRate = learningRate
+        optimizer.update(
+            &parameters,
+            with: gradients,
+            learningRate: Float(learningRate),
+            gradientScale: gradientScale,
+            workers: workers
+        )
+        temperature.update(scaleGradient: scaleGradient, step: optimizer.step)
+        step += 1
         lossSumOfEpoch += loss
         lossesOfEpoch += 1
     }

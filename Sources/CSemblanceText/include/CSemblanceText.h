@@ -113,6 +113,33 @@ size_t semblance_tokens_text_count(const semblance_tokens *tokens);
 /// Copies `semblance_tokens_id_count` ids and `semblance_tokens_text_count` + 1 offsets.
 void semblance_tokens_copy(const semblance_tokens *tokens, int32_t *ids, int32_t *offsets);
 
+// Learning a vocabulary.
+
+/// How often each word of a corpus occurs, after normalising.
+typedef struct semblance_word_counts semblance_word_counts;
+
+/// Words of more than `maximum_word` scalars are left out: the tokenizer never spells them.
+semblance_word_counts *semblance_word_counts_create(uint32_t options, size_t maximum_word);
+void semblance_word_counts_destroy(semblance_word_counts *counts);
+void semblance_word_counts_add(semblance_word_counts *counts, const uint8_t *text, size_t count);
+
+/// How many different words there are.
+size_t semblance_word_counts_size(const semblance_word_counts *counts);
+
+typedef struct {
+    size_t size;               // tokens at most
+    size_t alphabet;           // scalars at most
+    uint64_t minimum;          // a pair that occurs less often isn't merged
+    const uint8_t *prefix;     // before each piece but a word's first
+    size_t prefix_count;
+} semblance_learning;
+
+/// Appends learned tokens to a list that holds the special ones, ids going on from them: first the alphabet, then the
+/// merges of the most frequent pair of neighbours, again and again. Of equally frequent pairs the one with the smaller
+/// ids goes first, so the result depends on the counts alone.
+void semblance_learn_vocabulary(
+    const semblance_word_counts *counts, semblance_learning how, semblance_token_list *list);
+
 // Packed lists of ids: list i is ids[offsets[i]] ..< ids[offsets[i + 1]].
 
 /// Adds `base` to each of `count` offsets.
