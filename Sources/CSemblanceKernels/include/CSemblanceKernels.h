@@ -8,6 +8,7 @@
 #include "semblance_distances.h"
 #include "semblance_elementwise.h"
 #include "semblance_gemm.h"
+#include "semblance_half.h"
 #include "semblance_memory.h"
 #include "semblance_optimizers.h"
 #include "semblance_random.h"
