@@ -124,44 +124,46 @@ extension SafetensorsHeader {
         init(bytes: [UInt8]) { self.bytes = bytes }
 
         private func unexpected(_ wanted: String) -> Problem {
-            let found = next < bytes.count ? "byte \(bytes[next])" : "the end"
+            let found = next < bytes.count ? "the byte \(bytes[next])" : "its end"
             return Problem(what: "the header's JSON has \(found) at \(next) where \(wanted) should be")
         }
 
+        private func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+
         private mutating func skipBlanks() {
-            while next < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[next]) { next += 1 }
+            while next < bytes.count, isBlank(bytes[next]) { next += 1 }
         }
 
         /// Goes past `byte` (and blanks before it) if it is next.
-        private mutating func take(_ byte: Character) -> Bool {
+        private mutating func take(_ byte: UInt8) -> Bool {
             skipBlanks()
-            guard next < bytes.count, bytes[next] == byte.asciiValue else { return false }
+            guard next < bytes.count, bytes[next] == byte else { return false }
             next += 1
             return true
         }
 
-        private mutating func expect(_ byte: Character) throws(Problem) {
-            guard take(byte) else { throw unexpected("'\(byte)'") }
+        private mutating func expect(_ byte: UInt8) throws(Problem) {
+            guard take(byte) else { throw unexpected("'\(Character(Unicode.Scalar(byte)))'") }
         }
 
         /// Calls `member` with each key; it reads the value.
         mutating func object(_ member: (String, inout Reader) throws(Problem) -> Void) throws(Problem) {
-            try expect("{")
-            if take("}") { return }
+            try expect(UInt8(ascii: "{"))
+            if take(UInt8(ascii: "}")) { return }
             repeat {
                 let key = try string()
-                try expect(":")
+                try expect(UInt8(ascii: ":"))
                 try member(key, &self)
-            } while take(",")
-            try expect("}")
+            } while take(UInt8(ascii: ","))
+            try expect(UInt8(ascii: "}"))
         }
 
         mutating func numbers() throws(Problem) -> [Int] {
-            try expect("[")
-            if take("]") { return [] }
+            try expect(UInt8(ascii: "["))
+            if take(UInt8(ascii: "]")) { return [] }
             var result: [Int] = []
-            repeat { result.append(try number()) } while take(",")
-            try expect("]")
+            repeat { result.append(try number()) } while take(UInt8(ascii: ","))
+            try expect(UInt8(ascii: "]"))
             return result
         }
 
@@ -181,7 +183,7 @@ extension SafetensorsHeader {
         }
 
         mutating func string() throws(Problem) -> String {
-            try expect("\"")
+            try expect(UInt8(ascii: "\""))
             var text: [UInt8] = []
             while true {
                 guard next < bytes.count, bytes[next] >= 0x20 else { throw unexpected("the rest of a string") }
