@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <sys/mman.h>
 
+#include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexIDMap.h>
@@ -109,7 +110,10 @@ static void settle(faiss::Index *index, int build_effort, int effort) {
         if (build_effort > 0) graph->hnsw.efConstruction = build_effort;
         graph->hnsw.efSearch = effort > 0 ? effort : 64;
     }
-    if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) ivf->nprobe = effort > 0 ? size_t(effort) : 16;
+    if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) {
+        if (ivf->nlist < 1) throw Failure(SEMBLANCE_INDEX_REFUSED, "an index needs at least one list");
+        ivf->nprobe = effort > 0 ? size_t(effort) : 16;
+    }
     if (auto pq = dynamic_cast<faiss::IndexPQ *>(index)) {
         pq->do_polysemous_training = false;
         pq->pq.cp.min_points_per_centroid = 1;
@@ -141,6 +145,7 @@ void semblance_index::recognize() {
     if (dynamic_cast<faiss::IndexHNSW2Level *>(faiss.get())) hnsw = nullptr;
     auto chain = dynamic_cast<faiss::IndexPreTransform *>(faiss.get());
     ivf = dynamic_cast<faiss::IndexIVF *>(chain ? chain->index : faiss.get());
+    if (dynamic_cast<faiss::IndexIVFFastScan *>(ivf)) ivf = nullptr; // takes no parameters: FAISS' own search
     centroids = nullptr;
     if (auto plain = ivf ? const_cast<faiss::IndexFlat *>(flat_storage(ivf->quantizer)) : nullptr) {
         auto own = std::make_unique<Centroids>(plain->d, plain->metric_type);
@@ -301,6 +306,17 @@ size_t search_faiss(
     return take(index, slots.data(), distances.data(), count, hits);
 }
 
+/// Every vector, rebuilt: what remains where FAISS' own search finds too few.
+size_t search_rebuilt(
+    const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
+) {
+    const size_t d = size_t(index.faiss->d), all = index.count();
+    std::vector<float> rows(all * d);
+    index.faiss->reconstruct_n(0, faiss::Index::idx_t(all), rows.data());
+    exact_search(query, 1, {rows.data(), all, d, index.l2()}, index.ids.all().data(), allowed, count, nullptr, hits);
+    return count;
+}
+
 /// Every vector by its stored form: what remains where a graph leaves vectors unreachable.
 size_t search_stored(
     const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
@@ -332,7 +348,9 @@ size_t search_one(
     }
     for (size_t probes = effort;; probes = std::max<size_t>(probes, 1) * 4) {
         found = search_faiss(index, query, count, probes, allowed, hits);
-        if (found == count || !index.ivf || probes >= index.ivf->nlist) return found;
+        if (found == count) return found;
+        if (!index.ivf) return search_rebuilt(index, query, count, allowed, hits);
+        if (probes >= index.ivf->nlist) return found;
     }
 }
 

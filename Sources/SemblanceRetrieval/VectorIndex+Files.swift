@@ -56,7 +56,7 @@ extension VectorIndex {
     public func write(to folder: URL) throws {
         let isIndex = FileManager.default.fileExists(atPath: folder.appendingPathComponent(Manifest.name).path)
         do {
-            try AtomicFolder.write(to: folder, overwriting: isIndex, writeFiles)
+            try AtomicFolder.write(to: folder, overwriting: isIndex) { try writeFiles(in: $0) }
         } catch let error as RetrievalError {
             throw error
         } catch {
@@ -124,7 +124,9 @@ extension VectorIndex {
                 throw damaged("doesn't have the contents that were written")
             }
             manifest = sealed.index
-        } catch let error as DecodingError {
+        } catch let error as RetrievalError where error.code == .damagedFile {
+            throw error
+        } catch {
             throw damaged("is no manifest of an index: \(error)")
         }
         guard let vectors = UInt64(manifest.vectors.hash, radix: 16), let ids = UInt64(manifest.ids.hash, radix: 16)
