@@ -11,7 +11,7 @@ internal import SemblanceNumerics
 @safe final class Segment: @unchecked Sendable {
     private let handle: OpaquePointer
 
-    init(dimension: Int, factory: String, l2: Bool, buildEffort: Int = 0) throws {
+    init(dimension: Int, factory: String, l2: Bool, buildEffort: Int = 0, effort: Int = 0) throws {
         var created: OpaquePointer?
         do {
             try unsafe reporting { message in
@@ -20,6 +20,7 @@ internal import SemblanceNumerics
                     factory,
                     l2 ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT,
                     Int32(buildEffort),
+                    Int32(effort),
                     &created,
                     message
                 )
@@ -57,7 +58,14 @@ internal import SemblanceNumerics
     func train(_ vectors: Matrix, workers: Workers) throws {
         try unsafe vectors.withPointer { rows in
             try unsafe reporting { message in
-                unsafe semblance_index_train(handle, rows, vectors.rows, Int32(workers.threads), message)
+                unsafe semblance_index_train(
+                    handle,
+                    rows,
+                    vectors.rows,
+                    workers.handle,
+                    Int32(workers.threads),
+                    message
+                )
             }
         }
     }
