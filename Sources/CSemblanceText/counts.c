@@ -4,13 +4,14 @@
 
 semblance_word_counts *semblance_word_counts_create(uint32_t options, size_t maximum_word) {
     semblance_word_counts *counts = semblance_allocate(1, sizeof(semblance_word_counts));
+    counts->words = semblance_new_interner();
     counts->options = options;
     counts->maximum_word = maximum_word;
     return counts;
 }
 
 void semblance_word_counts_destroy(semblance_word_counts *counts) {
-    semblance_strings_free(&counts->words);
+    semblance_interner_destroy(counts->words);
     free(counts->counts);
     semblance_normalized_free(&counts->scratch);
     free(counts);
@@ -25,15 +26,13 @@ void semblance_word_counts_add(semblance_word_counts *counts, const uint8_t *tex
         size_t length = (size_t)(word_end - word);
         p = word_end;
         if (length > counts->maximum_word && semblance_scalar_count(word, length) > counts->maximum_word) continue;
-        uint32_t number = semblance_strings_add(&counts->words, word, length);
-        if (number == counts->words.count - 1) {
-            size_t before = counts->capacity;
-            counts->counts =
-                semblance_grow(counts->counts, counts->words.count, &counts->capacity, sizeof(uint64_t));
-            for (size_t i = before; i < counts->capacity; i++) counts->counts[i] = 0;
-        }
+        size_t number = (size_t)semblance_number(counts->words, word, length), before = counts->capacity;
+        counts->counts = semblance_grow(counts->counts, number + 1, &counts->capacity, sizeof(uint64_t));
+        for (size_t i = before; i < counts->capacity; i++) counts->counts[i] = 0;
         counts->counts[number]++;
     }
 }
 
-size_t semblance_word_counts_size(const semblance_word_counts *counts) { return counts->words.count; }
+size_t semblance_word_counts_size(const semblance_word_counts *counts) {
+    return semblance_interner_count(counts->words);
+}

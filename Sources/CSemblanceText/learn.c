@@ -175,9 +175,10 @@ static int by_scalar(const void *a, const void *b) {
 /// The most frequent scalars, at most so many, sorted.
 static letter *make_alphabet(const semblance_word_counts *counts, size_t maximum, size_t *letter_count) {
     uint64_t *found = semblance_allocate(0x110000, sizeof(uint64_t));
-    for (uint32_t word = 0; word < counts->words.count; word++) {
+    size_t word_count = semblance_interner_count(counts->words);
+    for (size_t word = 0; word < word_count; word++) {
         size_t length, size;
-        const uint8_t *p = semblance_strings_get(&counts->words, word, &length), *end = p + length;
+        const uint8_t *p = semblance_interner_bytes(counts->words, (int32_t)word, &length), *end = p + length;
         for (uint32_t scalar; p < end; p += size) {
             size = semblance_decode(p, end, &scalar);
             found[scalar] += counts->counts[word];
@@ -203,7 +204,7 @@ static letter *make_alphabet(const semblance_word_counts *counts, size_t maximum
 // The pieces.
 
 typedef struct {
-    semblance_strings strings; // number = id
+    semblance_interner *strings; // number = id
     semblance_learning how;
     semblance_bytes text; // room for one piece
 } pieces;
@@ -214,20 +215,20 @@ static int32_t add_piece(pieces *all, bool within, const uint8_t *bytes, size_t 
     uint8_t *out = semblance_bytes_reserve(&all->text, before + count);
     if (before) memcpy(out, all->how.prefix, before);
     memcpy(out + before, bytes, count);
-    return (int32_t)semblance_strings_add(&all->strings, out, before + count);
+    return semblance_number(all->strings, out, before + count);
 }
 
 /// The piece a pair makes. What follows a word's beginning has the prefix, which goes.
 static int32_t add_merged(pieces *all, int32_t left, int32_t right) {
     size_t left_count, right_count, prefix = all->how.prefix_count;
-    const uint8_t *bytes = semblance_strings_get(&all->strings, (uint32_t)left, &left_count);
+    const uint8_t *bytes = semblance_interner_bytes(all->strings, left, &left_count);
     all->text.count = 0;
     uint8_t *out = semblance_bytes_reserve(&all->text, left_count);
     memcpy(out, bytes, left_count);
     all->text.count = left_count;
-    bytes = semblance_strings_get(&all->strings, (uint32_t)right, &right_count);
+    bytes = semblance_interner_bytes(all->strings, right, &right_count);
     memcpy(semblance_bytes_reserve(&all->text, right_count), bytes + prefix, right_count - prefix);
-    return (int32_t)semblance_strings_add(&all->strings, all->text.bytes, left_count + right_count - prefix);
+    return semblance_number(all->strings, all->text.bytes, left_count + right_count - prefix);
 }
 
 /// Every letter as a piece: first all of them at a word's beginning, then those that can stand within a word.
@@ -247,14 +248,14 @@ static void add_alphabet(pieces *all, uint32_t options, const letter *letters, s
 /// Every word as letters; those outside the alphabet are left out.
 static void spell(
     state *s, pieces *all, const semblance_word_counts *counts, const letter *letters, size_t letter_count) {
-    s->word_count = counts->words.count;
+    s->word_count = semblance_interner_count(counts->words);
     s->counts = counts->counts;
     s->starts = semblance_allocate(s->word_count, sizeof(size_t));
     s->lengths = semblance_allocate(s->word_count, sizeof(uint32_t));
     size_t used = 0, capacity = 0;
     for (uint32_t word = 0; word < s->word_count; word++) {
         size_t length, size;
-        const uint8_t *begin = semblance_strings_get(&counts->words, word, &length), *end = begin + length;
+        const uint8_t *begin = semblance_interner_bytes(counts->words, (int32_t)word, &length), *end = begin + length;
         s->starts[word] = used;
         s->pieces = semblance_grow(s->pieces, used + length, &capacity, sizeof(int32_t));
         letter wanted = {0, 0};
@@ -271,10 +272,10 @@ static void spell(
 
 void semblance_learn_vocabulary(
     const semblance_word_counts *counts, semblance_learning how, semblance_token_list *list) {
-    pieces all = {.how = how};
+    pieces all = {.strings = semblance_new_interner(), .how = how};
     state s = {0};
     for (size_t i = 0, start = 0; i < list->count; start = list->ends[i], i++)
-        semblance_strings_add(&all.strings, list->bytes + start, list->ends[i] - start);
+        semblance_number(all.strings, list->bytes + start, list->ends[i] - start);
     size_t letter_count, special = list->count;
     letter *letters = make_alphabet(counts, how.alphabet, &letter_count);
     add_alphabet(&all, counts->options, letters, letter_count);
@@ -282,7 +283,7 @@ void semblance_learn_vocabulary(
 
     int64_t minimum = how.minimum > 1 ? (int64_t)how.minimum : 1;
     push_grown(&s, minimum);
-    while (all.strings.count < how.size && s.queue_count > 0) {
+    while (semblance_interner_count(all.strings) < how.size && s.queue_count > 0) {
         queued next = pop(&s);
         pair found = s.pairs[next.pair];
         if (next.count != found.count) {
@@ -298,12 +299,12 @@ void semblance_learn_vocabulary(
         push_grown(&s, minimum);
     }
 
-    for (uint32_t id = (uint32_t)special; id < all.strings.count && id < how.size; id++) {
+    for (size_t id = special; id < semblance_interner_count(all.strings); id++) {
         size_t length;
-        const uint8_t *bytes = semblance_strings_get(&all.strings, id, &length);
+        const uint8_t *bytes = semblance_interner_bytes(all.strings, (int32_t)id, &length);
         semblance_token_list_append(list, bytes, length, (int32_t)id);
     }
-    semblance_strings_free(&all.strings);
+    semblance_interner_destroy(all.strings);
     free(all.text.bytes);
     free(letters);
     free(s.pieces);

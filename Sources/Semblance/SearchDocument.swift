@@ -15,7 +15,7 @@ public struct SearchDocument: Hashable, Sendable {
     }
 
     /// What is embedded: title and text joined by a blank.
-    var content: String { title.isEmpty ? text : title + " " + text }
+    package var content: String { title.isEmpty ? text : title + " " + text }
 }
 
 extension SearchDocument: Codable {

@@ -1,3 +1,4 @@
+internal import CSemblanceKernels
 package import Foundation
 
 /// Writing a folder beside its place and moving it there when it is complete.
@@ -29,10 +30,20 @@ package enum AtomicFolder {
         defer { try? files.removeItem(at: fresh) }
         try body(fresh)
         if exists {
-            _ = try files.replaceItemAt(folder, withItemAt: fresh)
+            try exchange(fresh, folder)
         } else {
             try files.moveItem(at: fresh, to: folder)
         }
         try AtomicFile.synchronise(folder: parent.path)
+    }
+
+    /// The new folder takes the old one's place and the other way round, in one step where the file system can.
+    private static func exchange(_ fresh: URL, _ folder: URL) throws {
+        if unsafe semblance_exchange_paths(fresh.path, folder.path) == 0 { return }
+        let files = FileManager.default
+        let old = fresh.appendingPathExtension("old")
+        try files.moveItem(at: folder, to: old)
+        try files.moveItem(at: fresh, to: folder)
+        try files.moveItem(at: old, to: fresh)
     }
 }

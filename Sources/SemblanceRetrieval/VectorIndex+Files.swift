@@ -63,13 +63,8 @@ extension VectorIndex {
                 message: "\(folder.path) is there and is no index; name another folder, or remove it"
             )
         }
-        let fresh = folder.deletingLastPathComponent()
-            .appendingPathComponent(".\(folder.lastPathComponent).\(UUID().uuidString)")
         do {
-            try files.createDirectory(at: fresh, withIntermediateDirectories: true)
-            defer { try? files.removeItem(at: fresh) }
-            try writeFiles(in: fresh)
-            try replace(folder, with: fresh)
+            try AtomicFolder.write(to: folder, overwriting: true) { try writeFiles(in: $0) }
         } catch let error as RetrievalError {
             throw error
         } catch {
@@ -98,15 +93,6 @@ extension VectorIndex {
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         let sealed = try encoder.encode(Sealed(index: manifest, hash: hash(of: manifest.data())))
         try sealed.write(to: folder.appendingPathComponent(Manifest.name))
-    }
-
-    private func replace(_ folder: URL, with fresh: URL) throws {
-        let files = FileManager.default
-        if files.fileExists(atPath: folder.path) {
-            _ = try files.replaceItemAt(folder, withItemAt: fresh)
-        } else {
-            try files.moveItem(at: fresh, to: folder)
-        }
     }
 
     /// Opens the folder that ``write(to:)`` wrote, or a plain file of FAISS.

@@ -61,6 +61,15 @@ public enum JSONLines {
         _ reader: LineReader
     ) throws(DataFileError) -> Row {
         guard let text = String(validating: line, as: UTF8.self) else { throw reader.notUTF8() }
+        // The decoder would take a zero byte for a sign of UTF-16 or UTF-32.
+        if line.firstOffset(of: 0) != nil {
+            throw DataFileError(
+                .malformedLine,
+                file: reader.file,
+                line: reader.number,
+                "the line has a zero byte and so is not one JSON value; save the file as UTF-8"
+            )
+        }
         do {
             return try decoder.decode(Row.self, from: line)
         } catch {

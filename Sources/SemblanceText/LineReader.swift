@@ -31,7 +31,7 @@ package final class LineReader {
     package func next() throws(DataFileError) -> Data? {
         var searched = 0
         while true {
-            if let end = held.firstLineFeed(after: searched) {
+            if let end = held.firstOffset(of: 0x0A, after: searched) {
                 defer { held = held[(held.startIndex + end + 1)...] }
                 return line(held.prefix(end))
             }
@@ -92,11 +92,11 @@ package final class LineReader {
 }
 
 extension Data {
-    /// How many bytes come before the first line feed that has `start` bytes or more before it.
-    fileprivate func firstLineFeed(after start: Int) -> Int? {
+    /// Where a byte first is, in bytes from the beginning, from `start` on.
+    func firstOffset(of byte: UInt8, after start: Int = 0) -> Int? {
         unsafe withUnsafeBytes { bytes in
             guard start < bytes.count, let base = bytes.baseAddress else { return nil }
-            guard let found = unsafe memchr(base + start, 0x0A, bytes.count - start) else { return nil }
+            guard let found = unsafe memchr(base + start, Int32(byte), bytes.count - start) else { return nil }
             return unsafe UnsafeRawPointer(found) - base
         }
     }

@@ -15,8 +15,9 @@ struct TokenList: ~Copyable {
     /// Token number `index`.
     subscript(index: Int) -> String {
         let start = index == 0 ? 0 : unsafe raw.ends[index - 1]
-        let bytes = unsafe UnsafeBufferPointer(start: raw.bytes + start, count: raw.ends[index] - start)
-        return unsafe String(decoding: bytes, as: UTF8.self)
+        let count = unsafe raw.ends[index] - start
+        guard count > 0 else { return "" }
+        return unsafe String(decoding: UnsafeBufferPointer(start: raw.bytes + start, count: count), as: UTF8.self)
     }
 
     func id(_ index: Int) -> Int32 { unsafe raw.ids[index] }

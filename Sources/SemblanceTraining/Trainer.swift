@@ -276,7 +276,7 @@ final class Trainer {
         state.minedEpoch = epoch
         guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else { return }
         let miner = HardNegativeMiner(
-            configuration: configuration.mining,
+            configuration.mining,
             perRow: configuration.negativesPerRow,
             seed: configuration.seed &+ UInt64(epoch),
             workers: workers

@@ -121,6 +121,6 @@ struct Golden: Decodable {
         #expect(Correlation.pearson([1, 1], [1, 2]) == nil)
         #expect(Correlation.pearson([], []) == nil)
         #expect(Correlation.spearman([1, .nan], [1, 2]) == nil)
-        #expect(Correlation.spearman([1, 2, 3], [10, 100, 1000]) == 1)
+        #expect(try abs(#require(Correlation.spearman([1, 2, 3], [10, 100, 1000])) - 1) < 1e-12)
     }
 }

@@ -7,6 +7,7 @@
 #include "semblance_cpu.h"
 #include "semblance_distances.h"
 #include "semblance_elementwise.h"
+#include "semblance_files.h"
 #include "semblance_gemm.h"
 #include "semblance_half.h"
 #include "semblance_memory.h"

@@ -24,7 +24,7 @@ package struct Parameter: Sendable {
 }
 
 /// Turns tokens into one vector a text. Immutable; training makes new ones from new parameters.
-package protocol Encoder: Sendable {
+package protocol TextEncoder: Sendable {
     /// The dimension of an embedding.
     var dimension: Int { get }
     /// What is trained, in a fixed order.
@@ -35,7 +35,7 @@ package protocol Encoder: Sendable {
     func encode(_ tokens: TokenBatch, on tape: Tape) -> Variable
 }
 
-extension Encoder {
+extension TextEncoder {
     /// The embeddings of a chunk of texts, nothing kept for a way back.
     package func encode(_ tokens: TokenBatch) -> Matrix {
         let tape = Tape(parameters: parameters.map(\.value), isRecording: false)
