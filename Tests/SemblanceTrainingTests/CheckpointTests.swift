@@ -4,6 +4,7 @@ import SemblanceEvaluation
 import SemblanceNumerics
 import SemblanceTraining
 import Synchronization
+import SemblanceTestSupport
 import Testing
 
 @Suite struct CheckpointTests {
@@ -199,12 +200,4 @@ import Testing
             #expect(try Data(contentsOf: file) == Data("in the way".utf8))
         }
     }
-}
-
-/// Gives `body` an empty folder and removes it afterwards.
-private func withTemporaryFolder(_ body: (URL) async throws -> Void) async throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "semblance-\(UUID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try await body(folder)
 }
