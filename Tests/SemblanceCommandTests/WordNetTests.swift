@@ -1,6 +1,7 @@
 import Foundation
 import Semblance
 import SemblanceCommand
+import SemblanceNumerics
 import Testing
 
 @Suite struct WordNetTests {
@@ -59,6 +60,20 @@ import Testing
         }
         let error = try #require(throws: DataFileError.self) { try WordNet(contentsOf: URL(fileURLWithPath: "/none")) }
         #expect(error.code == .unreadable)
+    }
+
+    @Test(arguments: 0..<200 as Range<UInt64>)
+    func `damaged lines are read or refused, never more`(seed: UInt64) throws {
+        var random = RandomStream(seed: seed)
+        func draw(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &random) }
+        var line = Array(owl.unicodeScalars)
+        for _ in 0..<3 { line[draw(line.count)] = Array("\"|;_ @0fz()\u{E9}".unicodeScalars)[draw(12)] }
+        line.removeLast(draw(line.count))
+        do {
+            #expect(try read(nouns: [String(String.UnicodeScalarView(line))]).synsets.count <= 1)
+        } catch let error as DataFileError {
+            #expect(error.code == .malformedLine && error.line == 3)
+        }
     }
 
     @Test func `what is held out is not trained on, under no other id either`() throws {
