@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <numeric>
 
+#include <faiss/IndexIDMap.h>
 #include <faiss/impl/io.h>
 #include <faiss/index_io.h>
 
@@ -179,7 +181,41 @@ void check(Reader &reader, uint64_t bytes, uint64_t hash) {
     if (reader.hash() != hash) damaged(reader.name + " doesn't have the contents that were written");
 }
 
-std::unique_ptr<semblance_index> load(Reader &reader) {
+/// Checks that the lists hold each slot once. Lists of strangers may hold ids instead: then, where `foreign` is given,
+/// vectors get their slots in the order of the lists and `foreign` the ids.
+void check_lists(faiss::IndexIVF &ivf, std::vector<int64_t> *foreign) {
+    faiss::InvertedLists *lists = ivf.invlists;
+    if (!lists || lists->nlist != ivf.nlist || !ivf.quantizer || ivf.quantizer->ntotal != int64_t(ivf.nlist)
+        || ivf.quantizer->d != ivf.d)
+        damaged("the lists are not as many as the index says");
+    auto array = dynamic_cast<faiss::ArrayInvertedLists *>(lists);
+    std::vector<int64_t> ids;
+    for (size_t list = 0; list < lists->nlist; list++) {
+        size_t size = lists->list_size(list);
+        if (array && array->codes[list].size() != size * ivf.code_size) damaged("a list has not one code for each id");
+        faiss::InvertedLists::ScopedIds own(lists, list);
+        ids.insert(ids.end(), own.get(), own.get() + size);
+    }
+    if (ids.size() != size_t(ivf.ntotal)) damaged("the lists hold another number of vectors than the index says");
+    std::vector<bool> seen(ids.size());
+    bool slots = true;
+    for (int64_t id : ids) {
+        slots = slots && id >= 0 && size_t(id) < seen.size() && !seen[size_t(id)];
+        if (!slots) break;
+        seen[size_t(id)] = true;
+    }
+    if (slots) return;
+    if (!foreign || !array) damaged("the lists don't hold each vector once");
+    int64_t slot = 0;
+    for (auto &list : array->ids)
+        for (auto &id : list) id = slot++;
+    ivf.direct_map.clear();
+    ivf.direct_map.type = faiss::DirectMap::NoMap;
+    *foreign = std::move(ids);
+}
+
+/// Reads an index. `ids` is given where a stranger's file may bring its own; else slots are what counts.
+std::unique_ptr<semblance_index> load(Reader &reader, std::vector<int64_t> *ids) {
     std::unique_ptr<faiss::Index> read;
     try {
         read.reset(faiss::read_index(&reader));
@@ -189,6 +225,16 @@ std::unique_ptr<semblance_index> load(Reader &reader) {
     if (read->metric_type != faiss::METRIC_L2 && read->metric_type != faiss::METRIC_INNER_PRODUCT)
         damaged(reader.name + " has a metric other than inner product and L2");
     if (read->ntotal < 0 || read->ntotal > INT32_MAX || read->d < 1) damaged(reader.name + " has impossible sizes");
+    std::vector<int64_t> map;
+    if (auto mapped = dynamic_cast<faiss::IndexIDMap *>(read.get())) {
+        if (!ids) damaged(reader.name + " keeps ids of its own");
+        if (!mapped->index || mapped->id_map.size() != size_t(mapped->ntotal) || mapped->index->ntotal != mapped->ntotal)
+            damaged(reader.name + " has not one id for each vector");
+        map.assign(mapped->id_map.begin(), mapped->id_map.end());
+        std::unique_ptr<faiss::Index> inner(mapped->index);
+        mapped->own_fields = false;
+        read = std::move(inner);
+    }
     auto index = std::make_unique<semblance_index>(std::move(read));
     auto sized = [](const faiss::IndexFlat &flat) {
         if (flat.codes.size() != size_t(flat.ntotal) * size_t(flat.d) * sizeof(float))
@@ -199,7 +245,21 @@ std::unique_ptr<semblance_index> load(Reader &reader) {
         check_graph(*index->hnsw);
         if (auto flat = flat_storage(index->hnsw->storage)) sized(*flat);
     }
+    if (index->centroids) sized(*index->centroids);
+    if (index->ivf) check_lists(*index->ivf, ids && map.empty() ? ids : nullptr);
+    if (!map.empty()) *ids = std::move(map);
+    settle_memory(*index);
     return index;
+}
+
+/// Gives the vectors their ids; none may come twice.
+void name(semblance_index &index, const std::vector<int64_t> &ids, const std::string &file) {
+    try {
+        index.ids.append(ids.data(), ids.size());
+    } catch (const Failure &duplicate) {
+        if (duplicate.status != SEMBLANCE_INDEX_DUPLICATE) throw;
+        damaged(file + " has the id " + duplicate.what() + " twice");
+    }
 }
 
 constexpr bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
@@ -240,18 +300,14 @@ semblance_index_status semblance_index_read(
         check(vectors, files->vectors_bytes, files->vectors_hash);
         Reader ids(ids_path);
         check(ids, files->ids_bytes, files->ids_hash);
-        auto fresh = load(vectors);
+        auto fresh = load(vectors, nullptr);
         const int64_t count = fresh->faiss->ntotal;
         if (count != files->count || fresh->faiss->d != files->dimension)
             damaged(vectors.name + " has other vectors than the manifest says");
         if (ids.size != uint64_t(count) * sizeof(int64_t)) damaged(ids.name + " has not one id for each vector");
         std::vector<int64_t> all(static_cast<size_t>(count));
         ids(all.data(), sizeof(int64_t), all.size());
-        try {
-            fresh->ids.append(all.data(), all.size());
-        } catch (const Failure &duplicate) {
-            damaged(ids.name + " has the id " + duplicate.what() + " twice");
-        }
+        name(*fresh, all, ids.name);
         *index = fresh.release();
     });
 }
@@ -261,10 +317,13 @@ semblance_index_import(const char *path, semblance_index **index, semblance_inde
     *index = nullptr;
     return guarded(message, [&] {
         Reader reader(path);
-        auto fresh = load(reader);
-        std::vector<int64_t> slots(size_t(fresh->faiss->ntotal));
-        for (size_t slot = 0; slot < slots.size(); slot++) slots[slot] = int64_t(slot);
-        fresh->ids.append(slots.data(), slots.size());
+        std::vector<int64_t> ids;
+        auto fresh = load(reader, &ids);
+        if (ids.empty()) {
+            ids.resize(size_t(fresh->faiss->ntotal));
+            std::iota(ids.begin(), ids.end(), int64_t(0));
+        }
+        name(*fresh, ids, reader.name);
         *index = fresh.release();
     });
 }

@@ -1,10 +1,14 @@
 // The C interface: making, changing and searching an index.
 
 #include <omp.h>
+#include <sys/mman.h>
 
+#include <faiss/IndexIVFFastScan.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPQ.h>
+#include <faiss/IndexIDMap.h>
 #include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
 #include <faiss/impl/IDSelector.h>
 #include <faiss/index_factory.h>
 
@@ -67,15 +71,49 @@ private:
     int before;
 };
 
+/// Asks for large pages under a large array: random reads of vectors and links then rarely miss the page tables. Where
+/// the system has none to give, nothing changes.
+static void use_large_pages(const void *first, size_t bytes) {
+#if defined(__linux__)
+    constexpr uintptr_t page = uintptr_t(2) << 20;
+    uintptr_t begin = (uintptr_t(first) + page - 1) / page * page, end = (uintptr_t(first) + bytes) / page * page;
+    if (end < begin + 8 * page) return;
+    madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE);
+    constexpr int collapse = 25; // MADV_COLLAPSE, Linux 6.1: at once, also what is in use already
+    madvise(reinterpret_cast<void *>(begin), end - begin, collapse);
+#endif
+}
+
+void settle_memory(semblance_index &index) {
+    const faiss::IndexFlat *flat = index.hnsw ? flat_storage(index.hnsw->storage) : index.flat;
+    if (flat) use_large_pages(flat->codes.data(), flat->codes.size());
+    if (index.hnsw) {
+        const auto &links = index.hnsw->hnsw.neighbors;
+        use_large_pages(links.data(), links.size() * sizeof links[0]);
+    }
+}
+
 /// FAISS' chunked loops count in int: so many rows a call.
 static size_t rows_a_call(const faiss::Index &index) {
     return std::max<size_t>(1, (size_t(1) << 30) / size_t(std::max<faiss::Index::idx_t>(index.d, 1)));
 }
 
-/// Turns off what only costs time or prints: annealing of codes nobody compares by Hamming distance, and warnings on
-/// standard error about few training points.
-static void settle(faiss::Index *index) {
-    if (auto chain = dynamic_cast<faiss::IndexPreTransform *>(index)) return settle(chain->index);
+/// Sets the usual effort, and turns off what only costs time or prints: annealing of codes nobody compares by Hamming
+/// distance, and warnings on standard error about few training points.
+static void settle(faiss::Index *index, int build_effort, int effort) {
+    if (auto chain = dynamic_cast<faiss::IndexPreTransform *>(index)) return settle(chain->index, build_effort, effort);
+    if (auto refined = dynamic_cast<faiss::IndexRefine *>(index))
+        return settle(refined->base_index, build_effort, effort);
+    if (dynamic_cast<faiss::IndexIDMap *>(index))
+        throw Failure(SEMBLANCE_INDEX_REFUSED, "ids are kept beside the vectors already; leave IDMap out");
+    if (auto graph = dynamic_cast<faiss::IndexHNSW *>(index)) {
+        if (build_effort > 0) graph->hnsw.efConstruction = build_effort;
+        graph->hnsw.efSearch = effort > 0 ? effort : 64;
+    }
+    if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) {
+        if (ivf->nlist < 1) throw Failure(SEMBLANCE_INDEX_REFUSED, "an index needs at least one list");
+        ivf->nprobe = effort > 0 ? size_t(effort) : 16;
+    }
     if (auto pq = dynamic_cast<faiss::IndexPQ *>(index)) {
         pq->do_polysemous_training = false;
         pq->pq.cp.min_points_per_centroid = 1;
@@ -107,6 +145,16 @@ void semblance_index::recognize() {
     if (dynamic_cast<faiss::IndexHNSW2Level *>(faiss.get())) hnsw = nullptr;
     auto chain = dynamic_cast<faiss::IndexPreTransform *>(faiss.get());
     ivf = dynamic_cast<faiss::IndexIVF *>(chain ? chain->index : faiss.get());
+    if (dynamic_cast<faiss::IndexIVFFastScan *>(ivf)) ivf = nullptr; // takes no parameters: FAISS' own search
+    centroids = nullptr;
+    if (auto plain = ivf ? const_cast<faiss::IndexFlat *>(flat_storage(ivf->quantizer)) : nullptr) {
+        auto own = std::make_unique<Centroids>(plain->d, plain->metric_type);
+        own->codes.swap(plain->codes);
+        own->ntotal = plain->ntotal;
+        if (ivf->own_fields) delete plain;
+        ivf->own_fields = true;
+        ivf->quantizer = centroids = own.release();
+    }
     kind = flat   ? SEMBLANCE_INDEX_EXACT
            : hnsw ? SEMBLANCE_INDEX_HNSW
            : ivf  ? SEMBLANCE_INDEX_IVF
@@ -114,18 +162,16 @@ void semblance_index::recognize() {
 }
 
 semblance_index_status semblance_index_create(
-    int64_t dimension, const char *factory, semblance_metric metric, int build_effort, semblance_index **index,
-    semblance_index_message *message
+    int64_t dimension, const char *factory, semblance_metric metric, int build_effort, int effort,
+    semblance_index **index, semblance_index_message *message
 ) {
     *index = nullptr;
     return guarded(message, [&] {
         std::unique_ptr<faiss::Index> made(faiss::index_factory(
             int(dimension), factory, metric == SEMBLANCE_METRIC_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT
         ));
-        settle(made.get());
-        auto fresh = std::make_unique<semblance_index>(std::move(made));
-        if (fresh->hnsw && build_effort > 0) fresh->hnsw->hnsw.efConstruction = build_effort;
-        *index = fresh.release();
+        settle(made.get(), build_effort, effort);
+        *index = new semblance_index(std::move(made));
     });
 }
 
@@ -134,19 +180,45 @@ void semblance_index_destroy(semblance_index *index) { delete index; }
 semblance_index_info semblance_index_describe(semblance_index *index) {
     pthread_rwlock_rdlock(&index->lock);
     semblance_index_info info = {
-        int64_t(index->count()), index->faiss->d,
-        index->l2() ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT, index->kind, index->faiss->is_trained,
+        int64_t(index->count()),
+        index->faiss->d,
+        index->l2() ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT,
+        index->kind,
+        index->faiss->is_trained,
+        index->hnsw  ? size_t(std::max(index->hnsw->hnsw.efSearch, 1))
+        : index->ivf ? std::max<size_t>(index->ivf->nprobe, 1)
+                     : 1,
     };
     pthread_rwlock_unlock(&index->lock);
     return info;
 }
 
+namespace {
+
+/// Lends threads to the loops of FAISS and to the centroids, as long as it is in scope.
+class Threads {
+public:
+    Threads(semblance_index *index, semblance_workers *workers, int threads) : centroids(index->centroids), openmp(threads) {
+        if (centroids) centroids->workers = workers;
+    }
+    ~Threads() {
+        if (centroids) centroids->workers = nullptr;
+    }
+
+private:
+    Centroids *centroids;
+    OpenMPThreads openmp;
+};
+
+} // namespace
+
 semblance_index_status semblance_index_train(
-    semblance_index *index, const float *rows, size_t count, int threads, semblance_index_message *message
+    semblance_index *index, const float *rows, size_t count, semblance_workers *workers, int threads,
+    semblance_index_message *message
 ) {
     return guarded(message, [&] {
         Writing alone(index);
-        OpenMPThreads openmp(threads);
+        Threads lent(index, workers, threads);
         index->faiss->train(faiss::Index::idx_t(count), rows);
     });
 }
@@ -162,7 +234,7 @@ semblance_index_status semblance_index_add(
         if (!index->faiss->is_trained) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index is not trained yet");
         index->ids.append(ids, count);
         index->broken = true; // until the end is reached
-        OpenMPThreads openmp(threads);
+        Threads lent(index, workers, threads);
         faiss::Index *storage = index->hnsw && flat_storage(index->hnsw->storage) ? index->hnsw->storage
                                                                                   : index->faiss.get();
         for (size_t done = 0; done < count;) {
@@ -170,7 +242,11 @@ semblance_index_status semblance_index_add(
             storage->add(faiss::Index::idx_t(part), rows + done * size_t(storage->d));
             done += part;
         }
-        if (storage != index->faiss.get()) link_graph(*index->hnsw, index->scratches, workers);
+        settle_memory(*index);
+        if (storage != index->faiss.get()) {
+            link_graph(*index->hnsw, index->scratches, workers);
+            settle_memory(*index);
+        }
         index->broken = false;
     });
 }
@@ -230,6 +306,17 @@ size_t search_faiss(
     return take(index, slots.data(), distances.data(), count, hits);
 }
 
+/// Every vector, rebuilt: what remains where FAISS' own search finds too few.
+size_t search_rebuilt(
+    const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
+) {
+    const size_t d = size_t(index.faiss->d), all = index.count();
+    std::vector<float> rows(all * d);
+    index.faiss->reconstruct_n(0, faiss::Index::idx_t(all), rows.data());
+    exact_search(query, 1, {rows.data(), all, d, index.l2()}, index.ids.all().data(), allowed, count, nullptr, hits);
+    return count;
+}
+
 /// Every vector by its stored form: what remains where a graph leaves vectors unreachable.
 size_t search_stored(
     const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
@@ -261,7 +348,9 @@ size_t search_one(
     }
     for (size_t probes = effort;; probes = std::max<size_t>(probes, 1) * 4) {
         found = search_faiss(index, query, count, probes, allowed, hits);
-        if (found == count || !index.ivf || probes >= index.ivf->nlist) return found;
+        if (found == count) return found;
+        if (!index.ivf) return search_rebuilt(index, query, count, allowed, hits);
+        if (probes >= index.ivf->nlist) return found;
     }
 }
 

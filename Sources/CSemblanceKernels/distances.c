@@ -130,7 +130,27 @@ INLINE void rows_portable(const float *query, const float *const *rows, int coun
     for (int r = 0; r < count; r++) out[r] = portable(query, rows[r], d, metric);
 }
 
-/// The six functions of one instruction set, over its `rows_…`.
+/// Sixteen at a time are passed over where none reaches its floor, which is the usual case.
+INLINE size_t reaching(
+    const float *scores, float offset, float weight, const float *slack, const float *floors, size_t count,
+    uint32_t *places
+) {
+    size_t found = 0;
+    for (size_t start = 0; start < count; start += 16) {
+        size_t end = start + 16 < count ? start + 16 : count;
+        if (end == start + 16) {
+            int any = 0;
+            for (size_t i = start; i < start + 16; i++)
+                any |= scores[i] + (offset + weight * slack[i]) >= floors[i];
+            if (!any) continue;
+        }
+        for (size_t i = start; i < end; i++)
+            if (scores[i] + (offset + weight * slack[i]) >= floors[i]) places[found++] = (uint32_t)i;
+    }
+    return found;
+}
+
+/// The functions of one instruction set, over its `rows_…`.
 #define DEFINE_DISTANCES(TARGET, LEVEL)                                                                               \
     TARGET static float inner_product_##LEVEL(const float *x, const float *y, size_t d) {                             \
         float out;                                                                                                    \
@@ -174,9 +194,15 @@ INLINE void rows_portable(const float *query, const float *const *rows, int coun
     ) {                                                                                                               \
         many_##LEVEL(query, rows, d, count, SQUARED_L2, out);                                                         \
     }                                                                                                                 \
+    TARGET static size_t reaching_##LEVEL(                                                                            \
+        const float *scores, float offset, float weight, const float *slack, const float *floors, size_t count,       \
+        uint32_t *places                                                                                              \
+    ) {                                                                                                               \
+        return reaching(scores, offset, weight, slack, floors, count, places);                                        \
+    }                                                                                                                 \
     static const semblance_distances distances_##LEVEL = {                                                            \
         inner_product_##LEVEL,    squared_l2_##LEVEL,    inner_product_4_##LEVEL, squared_l2_4_##LEVEL,               \
-        inner_product_ny_##LEVEL, squared_l2_ny_##LEVEL,                                                              \
+        inner_product_ny_##LEVEL, squared_l2_ny_##LEVEL, reaching_##LEVEL,                                            \
     };
 
 DEFINE_DISTANCES(PORTABLE, portable)

@@ -81,7 +81,7 @@ struct Model2VecConfiguration: Codable {
         self.maximumLength = maximumLength
     }
 
-    func encode(to encoder: any Swift.Encoder) throws {
+    func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(normalize, forKey: .normalize)
         try container.encode(maximumLength, forKey: .maximumLength)

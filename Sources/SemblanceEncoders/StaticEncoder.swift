@@ -8,7 +8,7 @@ package import SemblanceText
 ///     y = mean over tokens j of (weights[j] · table[j])      · Wᵀ + b, with a projection
 ///
 /// Order and context of the tokens don't count; that is what makes it fast.
-package struct StaticEncoder: Encoder {
+package struct StaticEncoder: TextEncoder {
     /// `[V, D]`.
     let table: Matrix
     /// `[V]`: constant factors of the rows while training; ``foldingWeights()`` multiplies them in.

@@ -4,10 +4,10 @@ package import SemblanceText
 /// One side of a dual encoder: how its texts become tokens, and tokens vectors.
 package struct Tower: Sendable {
     package let tokenizer: Tokenizer
-    package var encoder: any Encoder
+    package var encoder: any TextEncoder
     package let preparation: TextPreparation
 
-    package init(tokenizer: Tokenizer, encoder: any Encoder, preparation: TextPreparation) {
+    package init(tokenizer: Tokenizer, encoder: any TextEncoder, preparation: TextPreparation) {
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.preparation = preparation

@@ -70,4 +70,19 @@ extension Matrix {
         }
         return result
     }
+
+    /// The rows with these numbers, copied.
+    package func gatheringRows(_ numbers: [Int]) -> Matrix {
+        var result = Matrix(uninitializedRows: numbers.count, columns: columns)
+        let columns = columns
+        unsafe result.withMutablePointer { target in
+            unsafe withPointer { source in
+                for (index, number) in numbers.enumerated() {
+                    precondition(number >= 0 && number < rows, "row \(number) is outside 0..<\(rows)")
+                    unsafe (target + index * columns).update(from: source + number * columns, count: columns)
+                }
+            }
+        }
+        return result
+    }
 }

@@ -10,13 +10,19 @@ public struct LexicalConfiguration: Codable, Hashable, Sendable {
         case none
     }
 
-    /// How fast a repeated term stops counting for more; 0 counts it once. The default is 0.9.
+    /// How fast a repeated term stops counting for more (at 0 it counts once).
+    ///
+    /// The default is 0.9.
     public var k1 = 0.9
 
-    /// How far longer texts are held against their length, from 0 (not) to 1 (fully). The default is 0.4.
+    /// How far a text's length is held against it, from 0 (not) to 1 (fully).
+    ///
+    /// The default is 0.4.
     public var b = 0.4
 
-    /// The texts' language. The default is English.
+    /// The texts' language.
+    ///
+    /// The default is English.
     public var language = Language.english
 
     /// The defaults.

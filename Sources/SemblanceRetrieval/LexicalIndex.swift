@@ -40,9 +40,9 @@ public struct LexicalHit: Hashable, Sendable {
     ) throws(LexicalError) {
         try configuration.validate()
         guard texts.count < UInt32.max else {
-            throw LexicalError(.tooManyTexts, "\(texts.count) texts are too many for one index; split them into several")
+            throw LexicalError(.tooManyTexts, "\(texts.count) texts are too many for one index; make several")
         }
-        let textsPerRun = 4096
+        let textsPerRun = 1024
         let runs = (0..<(texts.count + textsPerRun - 1) / textsPerRun).map { _ in
             LexicalCounts(english: configuration.language == .english)
         }

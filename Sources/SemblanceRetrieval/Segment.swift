@@ -11,7 +11,8 @@ internal import SemblanceNumerics
 @safe final class Segment: @unchecked Sendable {
     private let handle: OpaquePointer
 
-    init(dimension: Int, factory: String, l2: Bool, buildEffort: Int = 0) throws {
+    init(dimension: Int, factory: String, l2: Bool, buildEffort: Int = 0, effort: Int = 0) throws {
+        ProcessSettings.apply()
         var created: OpaquePointer?
         do {
             try unsafe reporting { message in
@@ -20,6 +21,7 @@ internal import SemblanceNumerics
                     factory,
                     l2 ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT,
                     Int32(buildEffort),
+                    Int32(effort),
                     &created,
                     message
                 )
@@ -35,6 +37,7 @@ internal import SemblanceNumerics
 
     /// Reads what ``write(vectors:ids:)`` wrote.
     init(vectors: URL, ids: URL, expecting files: semblance_index_files) throws {
+        ProcessSettings.apply()
         var files = files
         var read: OpaquePointer?
         try unsafe reporting { message in
@@ -45,6 +48,7 @@ internal import SemblanceNumerics
 
     /// Reads a plain FAISS file.
     init(importing file: URL) throws {
+        ProcessSettings.apply()
         var read: OpaquePointer?
         try unsafe reporting { message in unsafe semblance_index_import(file.path, &read, message) }
         unsafe handle = read.unsafelyUnwrapped
@@ -57,7 +61,14 @@ internal import SemblanceNumerics
     func train(_ vectors: Matrix, workers: Workers) throws {
         try unsafe vectors.withPointer { rows in
             try unsafe reporting { message in
-                unsafe semblance_index_train(handle, rows, vectors.rows, Int32(workers.threads), message)
+                unsafe semblance_index_train(
+                    handle,
+                    rows,
+                    vectors.rows,
+                    workers.handle,
+                    Int32(workers.threads),
+                    message
+                )
             }
         }
     }

@@ -54,29 +54,13 @@ extension VectorIndex {
     /// - Parameter folder: what isn't there yet, or the folder of an index, which is replaced.
     /// - Throws: ``RetrievalError`` with code `.fileSystem`; what was there is still there then.
     public func write(to folder: URL) throws {
-        let files = FileManager.default
-        if files.fileExists(atPath: folder.path),
-            !files.fileExists(atPath: folder.appendingPathComponent(Manifest.name).path)
-        {
-            throw RetrievalError(
-                code: .fileSystem,
-                message: "\(folder.path) is there and is no index; name another folder, or remove it"
-            )
-        }
-        let fresh = folder.deletingLastPathComponent()
-            .appendingPathComponent(".\(folder.lastPathComponent).\(UUID().uuidString)")
+        let isIndex = FileManager.default.fileExists(atPath: folder.appendingPathComponent(Manifest.name).path)
         do {
-            try files.createDirectory(at: fresh, withIntermediateDirectories: true)
-            defer { try? files.removeItem(at: fresh) }
-            try writeFiles(in: fresh)
-            try replace(folder, with: fresh)
+            try AtomicFolder.write(to: folder, overwriting: isIndex) { try writeFiles(in: $0) }
         } catch let error as RetrievalError {
             throw error
         } catch {
-            throw RetrievalError(
-                code: .fileSystem,
-                message: "the index could not be written to \(folder.path): \(error.localizedDescription)"
-            )
+            throw RetrievalError(code: .fileSystem, message: "the index could not be written: \(error)")
         }
     }
 
@@ -97,22 +81,14 @@ extension VectorIndex {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         let sealed = try encoder.encode(Sealed(index: manifest, hash: hash(of: manifest.data())))
-        try sealed.write(to: folder.appendingPathComponent(Manifest.name))
-    }
-
-    private func replace(_ folder: URL, with fresh: URL) throws {
-        let files = FileManager.default
-        if files.fileExists(atPath: folder.path) {
-            _ = try files.replaceItemAt(folder, withItemAt: fresh)
-        } else {
-            try files.moveItem(at: fresh, to: folder)
-        }
+        try AtomicFile.write(sealed, to: folder.appendingPathComponent(Manifest.name))
     }
 
     /// Opens the folder that ``write(to:)`` wrote, or a plain file of FAISS.
     ///
     /// The folder's files are checked against their hashes before FAISS reads them. A plain file has no hash: open only
-    /// one you trust; its ids are the order of adding, and its metric cosine counts as inner product.
+    /// one you trust. Its ids are its own where it has some (`IDMap`, lists with ids), else the order of adding; its
+    /// metric is inner product or L2, so scale queries of cosine indexes yourself.
     ///
     /// - Throws: ``RetrievalError``: `.fileSystem` where something can't be read, `.damagedFile` where it is not what
     ///   was written.
@@ -148,7 +124,9 @@ extension VectorIndex {
                 throw damaged("doesn't have the contents that were written")
             }
             manifest = sealed.index
-        } catch let error as DecodingError {
+        } catch let error as RetrievalError where error.code == .damagedFile {
+            throw error
+        } catch {
             throw damaged("is no manifest of an index: \(error)")
         }
         guard let vectors = UInt64(manifest.vectors.hash, radix: 16), let ids = UInt64(manifest.ids.hash, radix: 16)

@@ -72,13 +72,15 @@ public final class VectorIndex: Sendable {
                 dimension: dimension,
                 factory: "HNSW\(configuration.links),Flat",
                 l2: metric == .l2,
-                buildEffort: configuration.buildEffort
+                buildEffort: configuration.buildEffort,
+                effort: configuration.effort
             )
         case .ivf(let configuration):
             try Segment(
                 dimension: dimension,
                 factory: configuration.lists.map { "IVF\($0),Flat" } ?? "Flat",
-                l2: metric == .l2
+                l2: metric == .l2,
+                effort: configuration.probes
             )
         case .factory(let string):
             try Segment(dimension: dimension, factory: string, l2: metric == .l2)
@@ -260,24 +262,16 @@ extension VectorIndex {
     ) throws -> [[Hit]] {
         let queries = try usable(queries)
         if count <= 0 { return Array(repeating: [], count: queries.rows) }
+        let segment = current
         return try unsafe queries.withPointer { rows in
-            try unsafe current.nearest(
+            try unsafe segment.nearest(
                 to: UnsafeBufferPointer(start: rows, count: queries.count),
                 rows: queries.rows,
                 count: count,
-                effort: max(1, effort ?? usualEffort),
+                effort: max(1, effort ?? segment.about.usual_effort),
                 allowed: allowed,
                 workers: workers
             )
-        }
-    }
-
-    private var usualEffort: Int {
-        switch kind {
-        case .hnsw(let configuration): return configuration.effort
-        case .ivf(let configuration): return configuration.probes
-        default:
-            return current.about.kind == SEMBLANCE_INDEX_IVF ? IVFConfiguration().probes : HNSWConfiguration().effort
         }
     }
 }

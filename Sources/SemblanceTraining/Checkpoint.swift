@@ -1,5 +1,201 @@
+// A checkpoint on disk: enough for a resumed run to end with the same bits.
+
+internal import CSemblanceKernels
 public import Foundation
-public struct CheckpointConfiguration: Hashable, Sendable { public var folder: URL; public var everySteps: Int }
-enum Checkpoint { struct Identity { init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {} }
-static func write(_ state: TrainingState, identity: Identity, to folder: URL) throws {}
-static func read(from folder: URL, matching identity: Identity, shapes: TrainingState) throws -> TrainingState { shapes } }
+internal import SemblanceEncoders
+internal import SemblanceNumerics
+internal import SemblanceText
+
+/// Where checkpoints go and how often.
+public struct CheckpointConfiguration: Hashable, Sendable {
+    /// The folder; a new checkpoint replaces the one before as a whole.
+    public var folder: URL
+    /// Steps between two.
+    public var everySteps: Int
+
+    /// A checkpoint in `folder` after every so many steps, at the end, and when training is cancelled.
+    public init(folder: URL, everySteps: Int) {
+        self.folder = folder
+        self.everySteps = max(1, everySteps)
+    }
+}
+
+/// Writes and reads ``TrainingState``.
+///
+/// The folder holds `current`, the name of a folder beside it with `state.json` and `tensors.safetensors`; the new one is
+/// complete on disk before `current` changes, so a killed process leaves the old or the new one.
+enum Checkpoint {
+    /// What a checkpoint must have been made with to be continued.
+    struct Identity: Codable, Equatable {
+        var configuration: TrainingConfiguration
+        /// A digest of texts, rows, tokens and the model's structure and first weights.
+        var data: String
+
+        init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {
+            self.configuration = configuration
+            // The number of threads changes nothing, so it may differ.
+            self.configuration.compute = ComputeOptions()
+            var digest = SHA256()
+            digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())
+            for row in set.rows {
+                digest.update([row.anchor, row.group, Int32(row.positives.count)] + row.positives + row.negatives)
+            }
+            digest.update(set.corpus)
+            for parameter in model.parameters { digest.update(parameter) }
+            data = digest.finalize()
+        }
+
+        /// The first setting in which two differ, for the message.
+        func difference(from other: Identity) -> String? {
+            if self == other { return nil }
+            if data != other.data { return "the training data or the model to start from" }
+            let (mine, theirs) = (Self.fields(configuration), Self.fields(other.configuration))
+            for name in Set(mine.keys).union(theirs.keys).sorted() where mine[name] != theirs[name] {
+                return "\(name) (\(theirs[name] ?? "none") there, \(mine[name] ?? "none") now)"
+            }
+            return "its configuration"
+        }
+
+        private static func fields(_ configuration: TrainingConfiguration) -> [String: String] {
+            guard let data = try? JSONEncoder().encode(configuration),
+                let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
+            else { return [:] }
+            return object.mapValues { value in
+                let options: JSONSerialization.WritingOptions = [.sortedKeys, .fragmentsAllowed]
+                let text = try? JSONSerialization.data(withJSONObject: value, options: options)
+                return text.map { String(decoding: $0, as: UTF8.self) } ?? "\(value)"
+            }
+        }
+    }
+
+    /// What is not a matrix.
+    private struct Scalars: Codable {
+        var identity: Identity
+        var step: Int
+        var optimizerStep: Int
+        var temperature: LearnedTemperature
+        var minedEpoch: Int
+        var negativeCounts: [Int32]
+        var negatives: [Int32]
+        var bestScore: Double?
+        var bestStep: Int?
+        var evaluationsWithoutGain: Int
+        var isFinished: Bool
+        var learningRate: Double
+        var lossSumOfEpoch: Double
+        var lossesOfEpoch: Int
+    }
+
+    static func write(_ state: TrainingState, identity: Identity, to folder: URL) throws {
+        let files = FileManager.default
+        let name = "step-\(state.step)"
+        let target = folder.appending(path: name)
+        let fresh = folder.appending(path: name + ".new")
+        try? files.removeItem(at: fresh)
+        try files.createDirectory(at: fresh, withIntermediateDirectories: true)
+
+        var tensors: [SafetensorsFile.Tensor] = []
+        for (index, parameter) in state.parameters.enumerated() {
+            tensors.append(.init(name: "parameter.\(index)", value: parameter))
+            tensors.append(.init(name: "second.\(index)", value: state.optimizer.moments[index].second))
+            if let first = state.optimizer.moments[index].first {
+                tensors.append(.init(name: "first.\(index)", value: first))
+            }
+        }
+        for (index, parameter) in (state.best?.parameters ?? []).enumerated() {
+            tensors.append(.init(name: "best.\(index)", value: parameter))
+        }
+        try SafetensorsFile.write(tensors, to: fresh.appending(path: "tensors.safetensors"))
+        let scalars = Scalars(
+            identity: identity,
+            step: state.step,
+            optimizerStep: state.optimizer.step,
+            temperature: state.temperature,
+            minedEpoch: state.minedEpoch,
+            negativeCounts: state.negatives.map { Int32($0.count) },
+            negatives: state.negatives.flatMap { $0 },
+            bestScore: state.best?.score,
+            bestStep: state.best?.step,
+            evaluationsWithoutGain: state.evaluationsWithoutGain,
+            isFinished: state.isFinished,
+            learningRate: state.learningRate,
+            lossSumOfEpoch: state.lossSumOfEpoch,
+            lossesOfEpoch: state.lossesOfEpoch
+        )
+        try AtomicFile.write(JSONEncoder().encode(scalars), to: fresh.appending(path: "state.json"))
+        try? files.removeItem(at: target)
+        try files.moveItem(at: fresh, to: target)
+        try AtomicFile.write(Data(name.utf8), to: folder.appending(path: "current"))
+        for old in try files.contentsOfDirectory(atPath: folder.path)
+        where old.hasPrefix("step-") && old != name {
+            try? files.removeItem(at: folder.appending(path: old))
+        }
+    }
+
+    /// The state in `folder`.
+    ///
+    /// - Parameters:
+    ///   - identity: what this run is made with; another one is refused.
+    ///   - shapes: a state with the shapes expected.
+    static func read(from folder: URL, matching identity: Identity, shapes: TrainingState) throws -> TrainingState {
+        func unusable(_ why: String) -> TrainingError {
+            TrainingError(code: .unusableCheckpoint, message: "checkpoint \(folder.path): \(why)")
+        }
+        guard let name = try? String(contentsOf: folder.appending(path: "current"), encoding: .utf8),
+            name.hasPrefix("step-"), !name.contains("/")
+        else { throw unusable("there is none; train without resuming to begin anew") }
+        let current = folder.appending(path: name)
+        let scalars: Scalars
+        do {
+            scalars = try JSONDecoder().decode(
+                Scalars.self,
+                from: Data(contentsOf: current.appending(path: "state.json"))
+            )
+        } catch {
+            throw unusable("state.json can't be read (\(error)); train anew")
+        }
+        if let difference = identity.difference(from: scalars.identity) {
+            throw unusable("it was made with another value of \(difference); restore it or train anew")
+        }
+        let tensors = try SafetensorsFile(contentsOf: current.appending(path: "tensors.safetensors"))
+        func tensor(_ name: String, like shape: Matrix) throws -> Matrix {
+            let value = try tensors.matrix(name)
+            guard value.rows == shape.rows, value.columns == shape.columns else {
+                throw unusable("\(name) is \(value), expected \(shape); train anew")
+            }
+            return value
+        }
+        var state = shapes
+        state.step = scalars.step
+        state.optimizer.step = scalars.optimizerStep
+        for index in state.parameters.indices {
+            let shape = shapes.parameters[index]
+            state.parameters[index] = try tensor("parameter.\(index)", like: shape)
+            state.optimizer.moments[index].second = try tensor("second.\(index)", like: shape)
+            if shapes.optimizer.moments[index].first != nil {
+                state.optimizer.moments[index].first = try tensor("first.\(index)", like: shape)
+            }
+        }
+        if let score = scalars.bestScore, let step = scalars.bestStep {
+            let keeps = tensors.names.contains("best.0")
+            let parameters = try keeps
+                ? shapes.parameters.enumerated().map { try tensor("best.\($0.offset)", like: $0.element) } : []
+            state.best = TrainingState.Best(score: score, step: step, parameters: parameters)
+        }
+        state.temperature = scalars.temperature
+        state.minedEpoch = scalars.minedEpoch
+        state.negatives = []
+        var taken = scalars.negatives[...]
+        for count in scalars.negativeCounts {
+            guard count >= 0, count <= taken.count else { throw unusable("its negatives do not add up; train anew") }
+            state.negatives.append(Array(taken.prefix(Int(count))))
+            taken = taken.dropFirst(Int(count))
+        }
+        state.evaluationsWithoutGain = scalars.evaluationsWithoutGain
+        state.isFinished = scalars.isFinished
+        state.learningRate = scalars.learningRate
+        state.lossSumOfEpoch = scalars.lossSumOfEpoch
+        state.lossesOfEpoch = scalars.lossesOfEpoch
+        return state
+    }
+}

@@ -12,7 +12,7 @@ struct EmbeddedBatch {
     let embeddings: Matrix
     let tokenCount: Int
     private let chunks: [Chunk]
-    private let encoder: any Encoder
+    private let encoder: any TextEncoder
     private let parameters: [Matrix]
 
     private struct Chunk {
@@ -31,7 +31,7 @@ struct EmbeddedBatch {
     init(
         _ texts: [Int32],
         store: TokenStore,
-        encoder: any Encoder,
+        encoder: any TextEncoder,
         parameters: [Matrix],
         tapeBudget: Int,
         workers: Workers

@@ -1,5 +1,112 @@
-internal import SemblanceEncoders
-internal import SemblanceEvaluation
-internal import SemblanceNumerics
-enum Evaluator { static let selectionMetric = "ndcg@10"
- static func evaluate(_ e: Embedder, on: RetrievalDataset, workers: Workers, cancellation: Cancellation) throws -> RetrievalReport { RetrievalReport() } }
+// Rankings of a data set's queries, by a model or by BM25, turned into metrics.
+
+public import SemblanceEncoders
+public import SemblanceEvaluation
+public import SemblanceNumerics
+public import SemblanceRetrieval
+
+/// Evaluates what finds documents.
+public enum Evaluator {
+    /// The metric that decides which weights are best while training.
+    static let selectionMetric = RetrievalMetric.ndcg(10)
+
+    /// How well a model finds the relevant documents of a set.
+    ///
+    /// Documents are embedded as title and text joined by a blank, and ranked by cosine; equal scores fall by id.
+    ///
+    /// - Parameters:
+    ///   - kind: the index searched. The default compares with every document.
+    ///   - metrics: what to measure.
+    /// - Throws: ``RetrievalError`` where the kind can't be built for this set; `CancellationError`.
+    public static func retrieval(
+        _ embedder: Embedder,
+        on dataset: RetrievalDataset,
+        through kind: IndexKind = .exact,
+        metrics: [RetrievalMetric] = RetrievalMetric.standard,
+        compute: ComputeOptions = ComputeOptions()
+    ) async throws -> RetrievalReport {
+        let workers = Workers.shared(threads: compute.threads)
+        return try await workers.run { cancellation in
+            try evaluate(
+                embedder,
+                on: dataset,
+                through: kind,
+                metrics: metrics,
+                workers: workers,
+                cancellation: cancellation
+            )
+        }
+    }
+
+    /// How well BM25 does on the same set: what a model has to beat.
+    public static func lexical(
+        on dataset: RetrievalDataset,
+        configuration: LexicalConfiguration = LexicalConfiguration(),
+        metrics: [RetrievalMetric] = RetrievalMetric.standard,
+        compute: ComputeOptions = ComputeOptions()
+    ) async throws -> RetrievalReport {
+        let workers = Workers.shared(threads: compute.threads)
+        return try await workers.run { _ in
+            let documents = orderedByID(dataset)
+            let index = try LexicalIndex(documents.map(\.content), configuration: configuration, workers: workers)
+            let hits = index.nearest(
+                to: dataset.queries.map(\.text),
+                count: RetrievalMetric.hitsNeeded(for: metrics),
+                workers: workers
+            )
+            return RetrievalReport(
+                rankings: hits.map { $0.map { documents[$0.index].id } },
+                of: dataset,
+                metrics: metrics,
+                workers: workers
+            )
+        }
+    }
+
+    /// As ``retrieval(_:on:through:metrics:compute:)``, on the calling thread and its workers.
+    package static func evaluate(
+        _ embedder: Embedder,
+        on dataset: RetrievalDataset,
+        through kind: IndexKind = .exact,
+        metrics: [RetrievalMetric] = RetrievalMetric.standard,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws -> RetrievalReport {
+        let documents = orderedByID(dataset)
+        func embed(_ texts: [String], _ role: Role) throws -> Matrix {
+            try embedder.embed(
+                texts,
+                as: role,
+                options: .init(normalizes: true),
+                workers: workers,
+                cancellation: cancellation
+            ).embeddings
+        }
+        let corpus = try embed(documents.map(\.content), .document)
+        let queries = try embed(dataset.queries.map(\.text), .query)
+        let count = RetrievalMetric.hitsNeeded(for: metrics)
+        let rankings: [[String]]
+        if kind == .exact {
+            let found = ExactSearch.nearest(to: queries, in: corpus, count: count, workers: workers)
+            rankings = (0..<queries.rows).map { query in
+                found.rows[query * found.count..<(query + 1) * found.count].map { documents[Int($0)].id }
+            }
+        } else {
+            let index = try VectorIndex(
+                dimension: corpus.columns,
+                metric: .cosine,
+                kind: kind,
+                options: ComputeOptions(threads: workers.threads)
+            )
+            try index.addNow(corpus, ids: Array(0..<Int64(corpus.rows)))
+            try cancellation.check()
+            rankings = try index.nearestNow(to: queries, count: count).map { $0.map { documents[Int($0.id)].id } }
+        }
+        return RetrievalReport(rankings: rankings, of: dataset, metrics: metrics, workers: workers)
+    }
+
+    /// Searches break ties by position; in the order of ids that is by id.
+    private static func orderedByID(_ dataset: RetrievalDataset) -> [RetrievalDataset.Document] {
+        dataset.documents.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
+    }
+}

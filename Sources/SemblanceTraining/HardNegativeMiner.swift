@@ -1,8 +1,8 @@
 // Candidates from a source, scored by the model, filtered, picked.
 
 internal import CSemblanceKernels
-internal import SemblanceEncoders
-internal import SemblanceNumerics
+public import SemblanceEncoders
+public import SemblanceNumerics
 internal import SemblanceRetrieval
 
 /// What a round of mining found.
@@ -13,7 +13,7 @@ public struct MiningReport: Hashable, Sendable, Codable {
     public var negatives = 0
     /// Rows with fewer negatives than asked for.
     public var shortRows = 0
-    /// Of those: rows whose source had too few candidates in the rank range.
+    /// Of those: rows whose last source had too few candidates in the rank range.
     public var shortOfCandidates = 0
     /// Of those: rows that lost candidates to a limit on scores.
     public var shortByLimits = 0
@@ -21,14 +21,73 @@ public struct MiningReport: Hashable, Sendable, Codable {
     public var suspectedFalseNegatives = 0
 }
 
-/// Chooses hard negatives for training rows.
-struct HardNegativeMiner {
-    let configuration: MiningConfiguration
+/// Chooses hard negatives for training pairs with a model as it stands.
+///
+/// Sources are tried in turn until a row has enough. `Embedder.fit` mines by itself where the configuration says so; use a
+/// miner to look at the negatives, or to keep them with the data.
+public struct HardNegativeMiner: Sendable {
+    private let configuration: MiningConfiguration
     /// Negatives wanted for each row.
-    let perRow: Int
+    private let perRow: Int
     /// Seeds random picks.
-    let seed: UInt64
-    let workers: Workers
+    private let seed: UInt64
+    private let workers: Workers
+
+    /// A miner of `perRow` negatives for each pair.
+    ///
+    /// - Throws: ``TrainingError`` for a setting out of its range.
+    public init(
+        _ configuration: MiningConfiguration = MiningConfiguration(),
+        perRow: Int = 4,
+        seed: UInt64 = 42,
+        compute: ComputeOptions = ComputeOptions()
+    ) throws {
+        try configuration.validate()
+        try TrainingError.require(perRow >= 1 && perRow <= 1000, "negatives per row are \(perRow): 1 to 1000 can be mined")
+        self.init(configuration, perRow: perRow, seed: seed, workers: .shared(threads: compute.threads))
+    }
+
+    init(_ configuration: MiningConfiguration, perRow: Int, seed: UInt64, workers: Workers) {
+        self.configuration = configuration
+        self.perRow = perRow
+        self.seed = seed
+        self.workers = workers
+    }
+
+    /// Pairs with negatives and their scores in place of those they had, and what was found.
+    ///
+    /// - Parameters:
+    ///   - embedder: the model that looks for candidates and scores them.
+    ///   - sources: where candidates come from.
+    ///   - corpus: texts to choose from; without it, the positives of all pairs.
+    /// - Throws: ``TrainingError`` for pairs that can't be used; `CancellationError`.
+    /// - Complexity: one exact search of the corpus for each distinct anchor.
+    public func negatives(
+        for pairs: [TrainingPair],
+        with embedder: Embedder,
+        from sources: [NegativeSource] = [.mined],
+        corpus: [String] = []
+    ) async throws -> (pairs: [TrainingPair], report: MiningReport) {
+        try await workers.run { cancellation in
+            let set = try TrainingSet(pairs, corpus: corpus)
+            let (negatives, report) = try mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
+                try embedder.embed(
+                    texts.map { set.texts[Int($0)] },
+                    as: role,
+                    options: Embedder.Options(),
+                    workers: workers,
+                    cancellation: cancellation
+                ).embeddings
+            }
+            let mined = zip(pairs, negatives).map { pair, negatives in
+                var pair = pair
+                pair.negatives = negatives.texts.map { set.texts[Int($0)] }
+                pair.negativeScores = negatives.scores
+                return pair
+            }
+            return (mined, report)
+        }
+    }
 
     /// A row's negatives by text number, with their scores.
     struct Negatives: Sendable {
@@ -86,7 +145,8 @@ struct HardNegativeMiner {
             case .lexical: candidates = try sharingWords(set, anchors, corpus, places)
             case .siblings: candidates = siblings(set, corpusPlaces)
             }
-            fill(&result, &report, set, source, candidates, corpus, space, relevant, positiveScores)
+            let isLast = source == sources.last
+            fill(&result, &report, set, source, isLast: isLast, candidates, corpus, space, relevant, positiveScores)
         }
         for negatives in result {
             report.negatives += negatives.texts.count
@@ -168,6 +228,7 @@ struct HardNegativeMiner {
         _ report: inout MiningReport,
         _ set: TrainingSet,
         _ source: NegativeSource,
+        isLast: Bool,
         _ candidates: Candidates,
         _ corpus: [Int32],
         _ space: Space,
@@ -187,6 +248,7 @@ struct HardNegativeMiner {
                             row,
                             set.rows[row],
                             source,
+                            isLast: isLast,
                             candidates,
                             corpus,
                             space,
@@ -211,6 +273,7 @@ struct HardNegativeMiner {
         _ index: Int,
         _ row: ContrastiveBatch.Row,
         _ source: NegativeSource,
+        isLast: Bool,
         _ candidates: Candidates,
         _ corpus: [Int32],
         _ space: Space,
@@ -232,9 +295,9 @@ struct HardNegativeMiner {
         let isChosen = source == .rows
         let inRange = isChosen ? ranked[...] : ranked.prefix(configuration.rankTo).dropFirst(configuration.rankFrom)
         var allowed = inRange.filter { isChosen || configuration.allows($0.score, positive: positiveScore) }
-        if inRange.count < missing {
+        if isLast, inRange.count < missing {
             report.shortOfCandidates += 1
-        } else if allowed.count < missing {
+        } else if isLast, allowed.count < missing {
             report.shortByLimits += 1
         }
         if !isChosen {

@@ -1,7 +1,7 @@
 /// One training example: an anchor, what it should find, and what it should not.
 ///
-/// As JSON: `{"anchor": "…", "positive": "…", "negatives": ["…"], "group": "…"}`; `positive` may be a list, and
-/// `negatives` and `group` may be missing.
+/// As JSON: `{"anchor": "…", "positive": "…", "negatives": ["…"], "group": "…"}`; `positive` may be a list, and all after
+/// it may be missing. Mining adds `negative_scores`, one for each negative.
 public struct TrainingPair: Hashable, Sendable {
     /// The query's text.
     public var anchor: String
@@ -11,6 +11,10 @@ public struct TrainingPair: Hashable, Sendable {
     public var negatives: [String]
     /// Rows of one group are not each other's in-batch negatives, and may be each other's hard ones (siblings).
     public var group: String?
+    /// The similarity of each negative to the anchor, where negatives were mined.
+    public var negativeScores: [Float]?
+    /// The row's own id, carried along.
+    public var id: String?
 
     /// An example.
     public init(anchor: String, positives: [String], negatives: [String] = [], group: String? = nil) {
@@ -27,7 +31,10 @@ public struct TrainingPair: Hashable, Sendable {
 }
 
 extension TrainingPair: Codable {
-    private enum CodingKeys: String, CodingKey { case anchor, positive, negatives, group }
+    private enum CodingKeys: String, CodingKey {
+        case anchor, positive, negatives, group, id
+        case negativeScores = "negative_scores"
+    }
 
     /// Reads the JSON form.
     public init(from decoder: any Decoder) throws {
@@ -40,6 +47,8 @@ extension TrainingPair: Codable {
         }
         negatives = try container.decodeIfPresent([String].self, forKey: .negatives) ?? []
         group = try container.decodeIfPresent(String.self, forKey: .group)
+        negativeScores = try container.decodeIfPresent([Float].self, forKey: .negativeScores)
+        id = try container.decodeIfPresent(String.self, forKey: .id)
     }
 
     /// Writes the JSON form.
@@ -53,5 +62,7 @@ extension TrainingPair: Codable {
         }
         if !negatives.isEmpty { try container.encode(negatives, forKey: .negatives) }
         try container.encodeIfPresent(group, forKey: .group)
+        try container.encodeIfPresent(negativeScores, forKey: .negativeScores)
+        try container.encodeIfPresent(id, forKey: .id)
     }
 }

@@ -4,7 +4,7 @@ import SemblanceNumerics
 import SemblanceTestSupport
 import Testing
 
-/// Against torch.optim, step by step; Fixtures/optimizers.py made the values.
+/// Against torch.optim, step by step; Fixtures/make_optimizers.py made the values.
 @Suite struct OptimizerKernelTests {
     struct Golden: Decodable {
         let rows: Int

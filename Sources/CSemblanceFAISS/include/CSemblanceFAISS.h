@@ -52,6 +52,7 @@ typedef struct {
     semblance_metric metric;
     semblance_index_kind kind;
     bool is_trained;
+    size_t usual_effort; // 1 where there is none to choose
 } semblance_index_info;
 
 /// One result: `id` and its score.
@@ -60,9 +61,10 @@ typedef struct {
     float score;
 } semblance_hit;
 
-/// An empty index by FAISS' factory string. `build_effort` is the candidates kept while a graph is built; 0 leaves it.
+/// An empty index by FAISS' factory string. `build_effort` is the candidates kept while a graph is built, `effort` those
+/// kept in a search, or the lists probed, where the caller has no wish; 0 means the usual.
 semblance_index_status semblance_index_create(
-    int64_t dimension, const char *_Nonnull factory, semblance_metric metric, int build_effort,
+    int64_t dimension, const char *_Nonnull factory, semblance_metric metric, int build_effort, int effort,
     semblance_index *_Nullable *_Nonnull index, semblance_index_message *_Nonnull message
 );
 
@@ -70,10 +72,10 @@ void semblance_index_destroy(semblance_index *_Nonnull index);
 
 semblance_index_info semblance_index_describe(semblance_index *_Nonnull index);
 
-/// Learns centroids and codes from `count` rows. `threads` is for the OpenMP loops inside.
+/// Learns centroids and codes from `count` rows. `threads` is for FAISS' own OpenMP loops; as many as `workers` has.
 semblance_index_status semblance_index_train(
-    semblance_index *_Nonnull index, const float *_Nonnull rows, size_t count, int threads,
-    semblance_index_message *_Nonnull message
+    semblance_index *_Nonnull index, const float *_Nonnull rows, size_t count,
+    struct semblance_workers *_Nonnull workers, int threads, semblance_index_message *_Nonnull message
 );
 
 /// Adds `count` rows under `ids`, all or none.
@@ -126,7 +128,7 @@ semblance_index_status semblance_index_read(
     semblance_index *_Nullable *_Nonnull index, semblance_index_message *_Nonnull message
 );
 
-/// Reads a plain FAISS file; ids are the slots. Such a file carries no hash: one from a stranger can exhaust memory.
+/// Reads a plain FAISS file; ids are the file's own where it has some, else the slots. Such a file carries no hash: one from a stranger can exhaust memory.
 semblance_index_status semblance_index_import(
     const char *_Nonnull path, semblance_index *_Nullable *_Nonnull index, semblance_index_message *_Nonnull message
 );

@@ -58,7 +58,8 @@ semblance_index_status guarded(semblance_index_message *message, Body body) noex
     }
 }
 
-/// A parallel loop whose body may throw: the first error is thrown again when all have ended.
+/// A parallel loop whose body may throw: the first error is thrown again when all have ended. Without workers it runs
+/// here.
 template <class Body>
 void parallel(semblance_workers *workers, size_t count, Body body) {
     struct Context {
@@ -66,6 +67,10 @@ void parallel(semblance_workers *workers, size_t count, Body body) {
         std::mutex lock;
         std::exception_ptr error;
     } context{body, {}, nullptr};
+    if (!workers) {
+        for (size_t i = 0; i < count; i++) body(i);
+        return;
+    }
     semblance_workers_for(
         workers, count,
         [](void *pointer, size_t index) {
@@ -185,6 +190,18 @@ void exact_search(
     semblance_workers *workers, semblance_hit *hits
 );
 
+/// The centroids of lists: a flat index that is searched by `exact_search`, which FAISS calls to learn centroids, to put
+/// vectors into lists and to choose the lists to probe. On disk it is a plain one.
+struct Centroids : faiss::IndexFlat {
+    using faiss::IndexFlat::IndexFlat;
+    /// Set while lists are learnt or filled; a search has its own thread alone.
+    semblance_workers *workers = nullptr;
+
+    void search(
+        idx_t n, const float *x, idx_t k, float *distances, idx_t *labels, const faiss::SearchParameters *parameters
+    ) const override;
+};
+
 /// Links the vectors that the storage of `index` has beyond its graph, by a fixed order of work: the graph doesn't
 /// depend on the number of threads.
 void link_graph(faiss::IndexHNSW &index, Scratches &scratches, semblance_workers *workers);
@@ -220,6 +237,7 @@ struct semblance_index {
     faiss::IndexFlat *flat;
     faiss::IndexHNSW *hnsw;
     faiss::IndexIVF *ivf;
+    semblance::Centroids *centroids; // of `ivf`, where they are not compressed
 
     size_t count() const { return ids.count(); }
     bool l2() const { return faiss->metric_type == faiss::METRIC_L2; }
@@ -260,5 +278,8 @@ public:
 private:
     semblance_index *index;
 };
+
+/// Puts what searches read at random on large pages.
+void settle_memory(semblance_index &index);
 
 } // namespace semblance

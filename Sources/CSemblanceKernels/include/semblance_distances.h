@@ -6,6 +6,7 @@
 #define SEMBLANCE_DISTANCES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "semblance_cpu.h"
 
@@ -34,6 +35,11 @@ typedef struct {
     /// `count` consecutive rows against one query.
     void (*_Nonnull squared_l2_ny)(
         const float *_Nonnull query, const float *_Nonnull rows, size_t d, size_t count, float *_Nonnull out
+    );
+    /// The places i with scores[i] + offset + weight · slack[i] ≥ floors[i], in ascending order; how many there are.
+    size_t (*_Nonnull reaching)(
+        const float *_Nonnull scores, float offset, float weight, const float *_Nonnull slack,
+        const float *_Nonnull floors, size_t count, uint32_t *_Nonnull places
     );
 } semblance_distances;
 

@@ -1,0 +1,108 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Semblance
+
+struct MineCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mine",
+        abstract: "Adds hard negatives to pairs.",
+        discussion: "Rows come out as they are, with negatives and negative_scores (the model's similarity to the anchor)."
+    )
+
+    /// Sources that look for negatives; those in the rows are there already.
+    enum Source: String, ExpressibleByArgument, CaseIterable {
+        case dense, lexical, siblings
+
+        var negativeSource: NegativeSource {
+            switch self {
+            case .dense: .mined
+            case .lexical: .lexical
+            case .siblings: .siblings
+            }
+        }
+    }
+
+    @Argument(help: "Training pairs.")
+    var pairs: String
+    @Option(help: "A model folder.")
+    var model: String
+    @Option(help: "The JSON Lines file that is written.")
+    var output: String
+    @Option(help: "Texts to choose from, a JSON Lines file with text and title; the positives unless given.")
+    var corpus: String?
+    @Option(help: "Negatives for each row.")
+    var perRow = 5
+    @Option(help: "The first rank considered, from 0.")
+    var rankFrom = MiningConfiguration().rankFrom
+    @Option(help: "The rank before which to stop.")
+    var rankTo = MiningConfiguration().rankTo
+    @Option(help: "The highest similarity of a negative.")
+    var maxScore: Float?
+    @Option(help: "The lowest similarity of a negative.")
+    var minScore: Float?
+    @Option(help: "How far a negative stays below the positive.")
+    var margin: Float?
+    @Option(help: "The same as a share of the positive's similarity.")
+    var relativeMargin: Float?
+    @Option(help: "The highest share of the positive's similarity. (default: 0.95 unless a limit is given)")
+    var maxShareOfPositive: Float?
+    @Option(help: "How negatives are chosen among those allowed.")
+    var pick = MiningConfiguration().pick
+    @Option(help: "Where they come from; may be given several times. (default: dense)")
+    var source: [Source] = []
+    @Option(help: "Decides random picks.")
+    var seed: UInt64 = 42
+    @OptionGroup var outputOptions: OutputOptions
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        try checkOutput(output, overwriting: outputOptions.overwrite)
+        var settings = MiningConfiguration()
+        settings.rankFrom = rankFrom
+        settings.rankTo = rankTo
+        settings.maximumScore = maxScore
+        settings.minimumScore = minScore
+        settings.margin = margin
+        settings.relativeMargin = relativeMargin
+        if maxShareOfPositive != nil || [maxScore, margin, relativeMargin].contains(where: { $0 != nil }) {
+            settings.maximumShareOfPositive = maxShareOfPositive
+        }
+        settings.pick = pick
+        let miner = try HardNegativeMiner(settings, perRow: perRow, seed: seed, compute: common.compute)
+        let rows = try JSONLines.read(TrainingPair.self, from: URL(path: pairs))
+        let texts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
+        let (mined, report) = try await miner.negatives(
+            for: rows,
+            with: Embedder(contentsOf: URL(path: model)),
+            from: source.isEmpty ? [.mined] : source.map(\.negativeSource),
+            corpus: texts ?? []
+        )
+        try JSONLines.write(mined, to: URL(path: output))
+        try common.console.result(MineResult(report)) {
+            "\(report.negatives) negatives for \(report.rows) rows; \(report.shortRows) rows have fewer than \(perRow) "
+                + "(\(report.shortOfCandidates) for want of candidates, \(report.shortByLimits) by limits); "
+                + "\(report.suspectedFalseNegatives) candidates suspected relevant; written to \(output)"
+        }
+    }
+}
+
+/// The JSON of `mine`.
+private struct MineResult: Encodable {
+    let rows: Int
+    let negatives: Int
+    let shortRows: Int
+    let suspectedFalseNegatives: Int
+
+    init(_ report: MiningReport) {
+        rows = report.rows
+        negatives = report.negatives
+        shortRows = report.shortRows
+        suspectedFalseNegatives = report.suspectedFalseNegatives
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case rows, negatives
+        case shortRows = "short_rows"
+        case suspectedFalseNegatives = "suspected_false_negatives"
+    }
+}

@@ -1,0 +1,189 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Semblance
+internal import Synchronization
+
+struct TrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains a model on pairs.",
+        discussion: """
+            PAIRS.jsonl holds one {"anchor", "positive", "negatives", "group"} a line; positive may be a list, the last two \
+            may be missing. Without --base a static encoder is trained from scratch over a vocabulary learned from the \
+            texts, or over --tokenizer.
+            """
+    )
+
+    @Argument(help: "Training pairs.")
+    var pairs: String
+    @Option(help: "The folder the model is written to.")
+    var output: String
+    @Option(help: "What to start from: scratch, or a model folder.")
+    var base = "scratch"
+    @Option(help: "A tokenizer.json or vocab.txt (scratch only; else a vocabulary is trained).")
+    var tokenizer: String?
+    @Option(help: "Tokens of a trained vocabulary, at most. (default: \(VocabularyConfiguration().size))")
+    var vocabularySize: Int?
+    @Option(help: "The embeddings' dimension (scratch only). (default: \(StaticConfiguration().dimension))")
+    var dimension: Int?
+    @Option(help: "The most tokens of a text; all unless given (scratch only).")
+    var maxLength: Int?
+    @Option(help: "Passes over the pairs. (default: \(TrainingConfiguration().epochs))")
+    var epochs: Int?
+    @Option(help: "Pairs in a step. (default: \(TrainingConfiguration().batchSize))")
+    var batchSize: Int?
+    @Option(help: "The peak learning rate. (default: 0.05 for static encoders)")
+    var learningRate: Float?
+    @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
+    var temperature: Float?
+    @Option(help: "The update rule. (default: \(OptimizerConfiguration().rule.rawValue))")
+    var optimizer: OptimizerConfiguration.Rule?
+    @Option(help: "How the learning rate falls. (default: \(TrainingConfiguration().schedule.rawValue))")
+    var schedule: LearningRateSchedule?
+    @Option(help: "The share of steps the learning rate rises over. (default: \(TrainingConfiguration().warmup))")
+    var warmup: Double?
+    @Option(help: "Decides everything random. (default: \(TrainingConfiguration().seed))")
+    var seed: UInt64?
+    @Option(help: "Hard negatives; may be given several times. (default: rows where the file has them)")
+    var negatives: [NegativeSource] = []
+    @Option(help: "Hard negatives of a row, at most. (default: \(TrainingConfiguration().negativesPerRow))")
+    var negativesPerRow: Int?
+    @Option(help: "Mine anew every so many epochs; once unless given.")
+    var remineEvery: Int?
+    @Option(help: "Texts to mine from, a JSON Lines file with text and title; the positives unless given.")
+    var corpus: String?
+    @Option(help: "A BEIR folder to evaluate on after each epoch; the best weights are kept.")
+    var dev: String?
+    @Option(help: "The split of --dev.")
+    var devSplit = "dev"
+    @Option(help: "A JSON file with any of the fields of TrainingConfiguration; flags win.")
+    var configuration: String?
+    @Option(help: "Write a checkpoint into the output every so many steps.")
+    var checkpointEvery: Int?
+    @Flag(help: "Continue the checkpoint in the output.")
+    var resume = false
+    @OptionGroup var outputOptions: OutputOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if base != "scratch", tokenizer != nil || vocabularySize != nil || dimension != nil || maxLength != nil {
+            throw ValidationError(
+                "--tokenizer, --vocabulary-size, --dimension and --max-length go with --base scratch: a model has its own"
+            )
+        }
+        if tokenizer != nil, vocabularySize != nil {
+            throw ValidationError("--vocabulary-size is of a trained vocabulary: leave it out, or --tokenizer")
+        }
+        if let checkpointEvery, checkpointEvery < 1 {
+            throw ValidationError("--checkpoint-every is \(checkpointEvery): it must be at least 1 step")
+        }
+    }
+
+    func run() async throws {
+        let checkpointFolder = URL(path: output).appending(path: "checkpoint")
+        if resume {
+            guard FileManager.default.fileExists(atPath: checkpointFolder.path) else {
+                throw CommandError("\(output) holds no checkpoint to resume: train without --resume")
+            }
+        } else {
+            try checkOutput(output, overwriting: outputOptions.overwrite)
+            try? FileManager.default.removeItem(at: checkpointFolder)
+        }
+        let settings = try trainingConfiguration()
+        let rows = try JSONLines.read(TrainingPair.self, from: URL(path: pairs))
+        let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
+        let development = try dev.map { try RetrievalDataset(contentsOf: URL(path: $0), split: devSplit) }
+
+        let finished = Mutex<TrainingReport?>(nil)
+        let show = common.console.trainingProgress()
+        let embedder = try await Embedder.fit(
+            rows,
+            startingFrom: try initialModel(),
+            configuration: settings,
+            corpus: corpusTexts ?? [],
+            evaluating: development,
+            checkpoints: checkpointEvery.map { CheckpointConfiguration(folder: checkpointFolder, everySteps: $0) },
+            resumingFrom: resume ? checkpointFolder : nil
+        ) { event in
+            if case .finished(let report) = event { finished.withLock { $0 = report } }
+            show(event)
+        }
+        try embedder.write(to: URL(path: output), overwriting: true)
+        guard let report = finished.withLock({ $0 }) else { return }
+        try common.console.result(TrainResult(report)) {
+            var lines = [
+                "\(report.pairs) pairs, \(report.steps) steps, loss \(report.loss.formatted(digits: 4)), "
+                    + "\(Int(report.pairsPerSecond)) pairs/s"
+            ]
+            if let evaluation = report.evaluation { lines.append(table([("dev", evaluation.summary)])) }
+            if report.suspectedFalseNegativeCount > 0 {
+                lines.append("\(report.suspectedFalseNegativeCount) suspected false negatives, the clearest:")
+                for suspect in report.suspectedFalseNegatives.prefix(3) {
+                    lines.append("  \(suspect.anchor) → \(suspect.candidate) (beside \(suspect.positive))")
+                }
+            }
+            return (lines + ["model written to \(output)"]).joined(separator: "\n")
+        }
+    }
+
+    private func trainingConfiguration() throws -> TrainingConfiguration {
+        var settings = try configuration.map { try TrainingConfiguration(contentsOf: URL(path: $0)) } ?? .init()
+        if let epochs { settings.epochs = epochs }
+        if let batchSize { settings.batchSize = batchSize }
+        if let learningRate { settings.learningRate = learningRate }
+        if let temperature { settings.objective.temperature.value = temperature }
+        if let optimizer { settings.optimizer.rule = optimizer }
+        if let schedule { settings.schedule = schedule }
+        if let warmup { settings.warmup = warmup }
+        if let seed { settings.seed = seed }
+        if !negatives.isEmpty { settings.negatives = negatives }
+        if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
+        if let remineEvery { settings.remineEvery = remineEvery }
+        if let threads = common.threads { settings.compute.threads = threads }
+        try settings.validate()
+        return settings
+    }
+
+    private func initialModel() throws -> InitialModel {
+        guard base == "scratch" else { return .pretrained(at: URL(path: base)) }
+        var encoder = StaticConfiguration()
+        if let dimension { encoder.dimension = dimension }
+        encoder.maximumLength = maxLength
+        if let tokenizer {
+            let file = URL(path: tokenizer)
+            return .untrained(
+                encoder,
+                tokenizer: file.pathExtension == "txt"
+                    ? try Tokenizer(wordPieceVocabulary: file) : try Tokenizer(contentsOf: file)
+            )
+        }
+        var vocabulary = VocabularyConfiguration()
+        if let vocabularySize { vocabulary.size = vocabularySize }
+        return .scratch(encoder, vocabulary: vocabulary)
+    }
+}
+
+/// The JSON of `train`.
+private struct TrainResult: Encodable {
+    let pairsPerSecond: Double
+    let seconds: Double
+    let steps: Int
+    let loss: Double
+    let falseNegativesSuspected: Int
+    let dev: RetrievalSummary?
+
+    init(_ report: TrainingReport) {
+        pairsPerSecond = report.pairsPerSecond
+        seconds = report.seconds
+        steps = report.steps
+        loss = report.loss
+        falseNegativesSuspected = report.suspectedFalseNegativeCount
+        dev = report.evaluation?.summary
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case pairsPerSecond = "pairs_per_second"
+        case seconds, steps, loss, dev
+        case falseNegativesSuspected = "false_negatives_suspected"
+    }
+}

@@ -1,0 +1,158 @@
+public import Foundation
+internal import SemblanceNumerics
+internal import SemblanceText
+
+extension Embedder {
+    /// Writes a folder that sentence-transformers opens as it is, and ``init(contentsOf:)``.
+    ///
+    /// A model opened from a model2vec folder is written as one. The folder is complete under its name or not there:
+    /// it is made beside it and moved.
+    ///
+    /// - Parameter overwriting: whether a folder that is there already is replaced; else it is an error.
+    /// - Throws: ``EncoderError`` and what the file system says.
+    public func write(to folder: URL, overwriting: Bool = false) throws {
+        try AtomicFolder.write(to: folder, overwriting: overwriting) { fresh in
+            switch format {
+            case .sentenceTransformers: try writeSentenceTransformers(to: fresh)
+            case .model2vec(let maximumLength): try writeModel2Vec(to: fresh, maximumLength: maximumLength)
+            }
+        }
+    }
+
+    private func writeSentenceTransformers(to folder: URL) throws {
+        var modules: [ModuleEntry] = []
+        func add(_ kind: String, path: String) {
+            modules.append(
+                ModuleEntry(
+                    idx: modules.count,
+                    name: "\(modules.count)",
+                    path: path,
+                    type: "sentence_transformers.models.\(kind)"
+                )
+            )
+        }
+        if sharesWeights {
+            for (index, module) in documentTower.modules.enumerated() {
+                let path = "\(index)_\(module.kind)"
+                try module.write(folder.appending(path: path))
+                add(module.kind, path: path)
+            }
+        } else {
+            var types: [String: String] = [:]
+            var structure: [String: [String]] = [:]
+            for role in Role.allCases {
+                for (index, module) in tower(for: role).modules.enumerated() {
+                    let path = "\(role.rawValue)_\(index)_\(module.kind)"
+                    try module.write(folder.appending(path: path))
+                    types[path] = "sentence_transformers.models.\(module.kind)"
+                    structure[role.rawValue, default: []].append(path)
+                }
+            }
+            try writeJSON(
+                RouterConfiguration(
+                    types: types,
+                    structure: structure,
+                    parameters: .init(defaultRoute: Role.document.rawValue, allowsEmptyKey: true)
+                ),
+                to: folder.appending(path: "router_config.json")
+            )
+            add("Router", path: "")
+        }
+        if normalizes {
+            let path = "\(modules.count)_Normalize"
+            try FileManager.default.createDirectory(
+                at: folder.appending(path: path),
+                withIntermediateDirectories: true
+            )
+            try writeJSON([String: String](), to: folder.appending(path: path).appending(path: "config.json"))
+            add("Normalize", path: path)
+        }
+        try writeJSON(modules, to: folder.appending(path: "modules.json"))
+        try writeJSON(
+            SentenceTransformersConfiguration(
+                prompts: Dictionary(uniqueKeysWithValues: Role.allCases.map { ($0.rawValue, prompts[$0] ?? "") }),
+                similarity: "cosine"
+            ),
+            to: folder.appending(path: "config_sentence_transformers.json")
+        )
+    }
+
+    private func writeModel2Vec(to folder: URL, maximumLength: Int?) throws {
+        guard let encoder = documentTower.encoder as? StaticEncoder, encoder.projection == nil, sharesWeights else {
+            throw EncoderError(
+                code: .unsupportedModel,
+                message: "a model2vec folder holds one table and no projection"
+            )
+        }
+        try SafetensorsFile.write(
+            [.init(name: "embeddings", value: encoder.foldingWeights().table)],
+            to: folder.appending(path: "model.safetensors")
+        )
+        try documentTower.tokenizer.write(to: folder.appending(path: "tokenizer.json"))
+        try writeJSON(
+            Model2VecConfiguration(normalize: normalizes, maximumLength: maximumLength),
+            to: folder.appending(path: "config.json")
+        )
+        var modules = [
+            ModuleEntry(idx: 0, name: "0", path: ".", type: "sentence_transformers.models.StaticEmbedding")
+        ]
+        if normalizes {
+            modules.append(
+                ModuleEntry(idx: 1, name: "1", path: "1_Normalize", type: "sentence_transformers.models.Normalize")
+            )
+        }
+        try writeJSON(modules, to: folder.appending(path: "modules.json"))
+    }
+}
+
+extension Tower {
+    /// A module as sentence-transformers names it, and how its folder is written.
+    struct Module {
+        let kind: String
+        let write: (URL) throws -> Void
+    }
+
+    /// What a text goes through, in order.
+    var modules: [Module] {
+        guard let encoder = encoder as? StaticEncoder else { return [] }
+        var modules = [
+            Module(kind: "StaticEmbedding") { folder in
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                try SafetensorsFile.write(
+                    [.init(name: "embedding.weight", value: encoder.foldingWeights().table)],
+                    to: folder.appending(path: "model.safetensors")
+                )
+                try tokenizer.write(to: folder.appending(path: "tokenizer.json"))
+            }
+        ]
+        if let projection = encoder.projection {
+            modules.append(
+                Module(kind: "Dense") { folder in
+                    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                    var tensors = [SafetensorsFile.Tensor(name: "linear.weight", value: projection.weight)]
+                    if let bias = projection.bias {
+                        tensors.append(.init(name: "linear.bias", shape: [bias.count], value: bias))
+                    }
+                    try SafetensorsFile.write(tensors, to: folder.appending(path: "model.safetensors"))
+                    try writeJSON(
+                        DenseConfiguration(
+                            inputs: projection.weight.columns,
+                            outputs: projection.weight.rows,
+                            hasBias: projection.bias != nil,
+                            activation: "torch.nn.modules.linear.Identity"
+                        ),
+                        to: folder.appending(path: "config.json")
+                    )
+                }
+            )
+        }
+        return modules
+    }
+}
+
+/// Writes a value as readable JSON with sorted keys.
+package func writeJSON(_ value: some Encodable, to file: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(encoder.encode(value), to: file)
+}

@@ -1,2 +1,0 @@
-public import Foundation
-extension Embedder { public init(contentsOf: URL) throws { fatalError() } }

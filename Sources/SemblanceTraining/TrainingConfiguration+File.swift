@@ -1,0 +1,82 @@
+public import Foundation
+internal import SemblanceNumerics
+
+extension TrainingConfiguration {
+    /// Reads a JSON file with some or all fields; the others keep their defaults.
+    ///
+    /// Fields are named as the properties, nested as they are: `{"batchSize": 256, "objective": {"labelSmoothing": 0.1}}`.
+    ///
+    /// - Throws: ``TrainingError`` for a file that can't be read, a field that isn't known, or a value of the wrong type.
+    public init(contentsOf file: URL) throws {
+        func invalid(_ what: String) -> TrainingError {
+            TrainingError(code: .invalidConfiguration, message: "\(file.path): \(what)")
+        }
+        let data: Data
+        do {
+            data = try Data(contentsOf: file)
+        } catch {
+            throw invalid("it can't be read (\(error.localizedDescription)); check the path")
+        }
+        guard let given = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+            throw invalid("it is no JSON object; see TrainingConfiguration for its fields")
+        }
+        let defaults = try JSONEncoder().encode(Fields.complete)
+        let known = try JSONSerialization.jsonObject(with: defaults) as? [String: Any] ?? [:]
+        let merged = try Self.merging(given, over: known, at: "") { throw invalid($0) }
+        do {
+            self = try JSONDecoder().decode(
+                TrainingConfiguration.self,
+                from: JSONSerialization.data(withJSONObject: merged)
+            )
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.dataCorrupted(let context),
+            DecodingError.valueNotFound(_, let context)
+        {
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw invalid("\(path): \(context.debugDescription)")
+        }
+        try validate()
+    }
+
+    /// A configuration in which every optional field has a value, so that its JSON shows all names.
+    private enum Fields {
+        static var complete: TrainingConfiguration {
+            var all = TrainingConfiguration()
+            all.learningRate = 0
+            all.maximumGradientNorm = 0
+            all.negatives = []
+            all.remineEvery = 0
+            all.evaluateEvery = 0
+            all.patience = 0
+            all.mining.maximumScore = 0
+            all.mining.minimumScore = 0
+            all.mining.margin = 0
+            all.mining.relativeMargin = 0
+            all.compute.threads = 0
+            return all
+        }
+    }
+
+    private static func merging(
+        _ given: [String: Any],
+        over known: [String: Any],
+        at path: String,
+        fail: (String) throws -> Never
+    ) throws -> [String: Any] {
+        for name in given.keys.sorted() where known[name] == nil {
+            try fail("\(path)\(name) is no field; there are \(known.keys.sorted().joined(separator: ", "))")
+        }
+        let defaults = try JSONSerialization.jsonObject(with: JSONEncoder().encode(TrainingConfiguration()))
+        let usual = path.split(separator: ".").reduce(defaults as? [String: Any] ?? [:]) {
+            $0[String($1)] as? [String: Any] ?? [:]
+        }
+        var merged = usual
+        for (name, value) in given {
+            if let inner = value as? [String: Any], let knownInner = known[name] as? [String: Any] {
+                merged[name] = try merging(inner, over: knownInner, at: "\(path)\(name).", fail: fail)
+            } else {
+                merged[name] = value
+            }
+        }
+        return merged
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import SemblanceNumerics
+import SemblanceRetrieval
+import Testing
+
+@Suite struct HNSWTests {
+    @Test func `a graph finds nearly all of the true nearest, and more with more effort`() async throws {
+        let vectors = clustered(3000, 48, seed: 1)
+        let ids = (0..<3000).map { Int64($0) << 33 }
+        let exact = try VectorIndex(dimension: 48, kind: .exact)
+        let graph = try VectorIndex(dimension: 48, kind: .hnsw)
+        try await exact.add(vectors, ids: ids)
+        try await graph.add(vectors, ids: ids)
+        let queries = clustered(100, 48, seed: 2)
+        let truth = try await exact.nearest(to: queries, count: 10)
+        let usual = recall(try await graph.nearest(to: queries, count: 10), truth)
+        let little = recall(try await graph.nearest(to: queries, count: 10, effort: 10), truth)
+        #expect(usual > 0.95)
+        #expect(little < usual && little > 0.4)
+        #expect(try await graph.nearest(to: queries, count: 10, effort: 3000) == truth)
+    }
+
+    @Test(arguments: Metric.allCases)
+    func `the graph is the same for any number of threads, also when it grows in steps`(metric: Metric) async throws {
+        let vectors = clustered(2500, 24, seed: 3)
+        let folder = try TemporaryFolder()
+        var files: [Data] = []
+        for (threads, steps) in [(1, 1), (2, 1), (3, 1), (1, 5), (2, 5)] {
+            let index = try VectorIndex(
+                dimension: 24,
+                metric: metric,
+                kind: .hnsw,
+                options: ComputeOptions(threads: threads)
+            )
+            for step in 0..<steps {
+                let range = step * 2500 / steps..<(step + 1) * 2500 / steps
+                try await index.add(vectors.rows(range), ids: range.map { Int64($0) })
+            }
+            let place = folder("\(threads)-\(steps)")
+            try index.write(to: place)
+            files.append(try Data(contentsOf: place.appendingPathComponent("vectors.faiss")))
+        }
+        #expect(files[0] == files[1] && files[0] == files[2])
+        #expect(files[3] == files[4])
+        #expect(files[0] != files[3])
+    }
+
+    @Test func `each vector finds itself first`() async throws {
+        let vectors = clustered(5000, 32, clusters: 10, seed: 4)
+        for metric in [Metric.cosine, .l2] {
+            let index = try VectorIndex(dimension: 32, metric: metric, kind: .hnsw)
+            try await index.add(vectors, ids: (0..<5000).map { Int64($0) })
+            let found = try await index.nearest(to: vectors, count: 1)
+            #expect(found.enumerated().count { $0.offset != Int($0.element[0].id) } <= 5)
+        }
+    }
+
+    /// Twins and far groups are what tears graphs apart; whoever asks still gets as many hits as there are.
+    @Test func `hits are as many as asked for among twins and far groups`() async throws {
+        var stream = RandomStream(seed: 5)
+        var vectors = stream.normal(rows: 1200, columns: 8, deviation: 1e-3)
+        for row in 0..<1200 {
+            if row < 500 { for column in 0..<8 { vectors[row, column] = 1 } }
+            if row >= 600 { vectors[row, 3] += 1000 }
+        }
+        for metric in Metric.allCases {
+            let index = try VectorIndex(dimension: 8, metric: metric, kind: .hnsw)
+            try await index.add(vectors, ids: (0..<1200).map { Int64($0) })
+            for wanted in [1, 100, 700, 1199] {
+                let found = try await index.nearest(to: vectors.rows(450..<650), count: wanted, effort: 10)
+                #expect(found.allSatisfy { $0.count == wanted && Set($0.map(\.id)).count == wanted })
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Foundation
+import SemblanceNumerics
+import SemblanceRetrieval
+import Testing
+
+@Suite struct VectorIndexFilesTests {
+    @Test(
+        arguments: [
+            "exact", "hnsw", "ivf:lists=8,probes=8", "ivf", "automatic", "SQ8", "HNSW8,SQ8", "IVF8,PQ8x4",
+            "OPQ4,IVF4,PQ4x4",
+        ]
+    )
+    func `what is written opens with the same hits`(kind: String) async throws {
+        let folder = try TemporaryFolder()
+        let vectors = clustered(600, 16, seed: 3)
+        let ids = (0..<600).map { Int64($0 * 3 + 5) - (1 << 40) }
+        let index = try VectorIndex(dimension: 16, kind: IndexKind(parsing: kind))
+        try await index.add(vectors, ids: ids)
+        try index.write(to: folder("index"))
+        let opened = try VectorIndex.open(at: folder("index"))
+        #expect(opened.count == 600 && opened.kind == index.kind && opened.metric == .cosine)
+        let queries = clustered(20, 16, seed: 4)
+        let expected = try await index.nearest(to: queries, count: 7)
+        #expect(try await opened.nearest(to: queries, count: 7) == expected)
+        #expect(expected.allSatisfy { $0.count == 7 })
+        // It can grow like the one it was written from, and is another one then.
+        try await opened.add(queries, ids: (0..<20).map { Int64($0) })
+        try await index.add(queries, ids: (0..<20).map { Int64($0) })
+        let grown = try await opened.nearest(to: queries, count: 7)
+        #expect(grown != expected)
+        #expect(try await index.nearest(to: queries, count: 7) == grown)
+        // Written over the old one, it opens as the new one.
+        try opened.write(to: folder("index"))
+        #expect(try VectorIndex.open(at: folder("index")).count == 620)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["index"])
+    }
+
+    @Test func `an empty index and one of one vector can be written and opened`() async throws {
+        let folder = try TemporaryFolder()
+        for kind in [IndexKind.exact, .hnsw, .ivf, .automatic] {
+            let index = try VectorIndex(dimension: 3, metric: .l2, kind: kind)
+            try index.write(to: folder("empty"))
+            let opened = try VectorIndex.open(at: folder("empty"))
+            #expect(opened.count == 0)
+            try await opened.add(Matrix(rows: 1, columns: 3, elements: [1, 2, 3]), ids: [.min])
+            try opened.write(to: folder("one"))
+            let one = try VectorIndex.open(at: folder("one"))
+            #expect(try one.nearest(to: [1, 2, 5], count: 9) == [Hit(id: .min, score: -4)])
+        }
+    }
+
+    /// Bit flips, cuts, additions and swaps: an error each time, or the hits that were written.
+    @Test(arguments: ["exact", "hnsw:links=4", "ivf:lists=4", "SQ8"])
+    func `damage is an error or makes no difference`(kind: String) async throws {
+        let folder = try TemporaryFolder()
+        let index = try VectorIndex(dimension: 6, kind: IndexKind(parsing: kind))
+        try await index.add(clustered(50, 6, seed: 1), ids: (0..<50).map { Int64($0) })
+        try index.write(to: folder("index"))
+        let query = [Float](repeating: 1, count: 6)
+        let expected = try index.nearest(to: query, count: 5)
+        var stream = RandomStream(seed: 2)
+        let names = ["vectors.faiss", "ids.int64", "index.json"]
+        var refused = 0
+        for round in 0..<300 {
+            let name = names[round % 3]
+            let url = folder("index").appendingPathComponent(name)
+            let good = try Data(contentsOf: url)
+            var bad = good
+            let place = Int(stream.next() % UInt64(good.count))
+            switch stream.next() % 4 {
+            case 0: bad[place] ^= 1 << UInt8(stream.next() % 8)
+            case 1: bad = good.prefix(place)
+            case 2: bad += good.prefix(place + 1)
+            default: bad = try Data(contentsOf: folder("index").appendingPathComponent(names[(round + 1) % 3]))
+            }
+            try bad.write(to: url)
+            do {
+                let opened = try VectorIndex.open(at: folder("index"))
+                #expect(try opened.nearest(to: query, count: 5) == expected)
+            } catch let error as RetrievalError {
+                #expect(error.code == .damagedFile)
+                refused += 1
+            }
+            try good.write(to: url)
+        }
+        #expect(refused >= 295)
+        #expect(try VectorIndex.open(at: folder("index")).nearest(to: query, count: 5) == expected)
+        for name in names {
+            let url = folder("index").appendingPathComponent(name)
+            let good = try Data(contentsOf: url)
+            try FileManager.default.removeItem(at: url)
+            let code = try await RetrievalError.code { _ = try VectorIndex.open(at: folder("index")) }
+            #expect(code == .fileSystem)
+            try good.write(to: url)
+        }
+    }
+
+    @Test func `only an index is written over, and only an index or a file of FAISS is opened`() async throws {
+        let folder = try TemporaryFolder()
+        let index = try VectorIndex(dimension: 3)
+        let files = FileManager.default
+        try files.createDirectory(at: folder("letters"), withIntermediateDirectories: true)
+        try Data("dear".utf8).write(to: folder("letters").appendingPathComponent("one"))
+        try Data("notes".utf8).write(to: folder("notes"))
+        for (name, code) in [("letters", RetrievalError.Code.fileSystem), ("notes", .fileSystem)] {
+            #expect(try await RetrievalError.code { try index.write(to: folder(name)) } == code)
+        }
+        #expect(try Data(contentsOf: folder("letters").appendingPathComponent("one")) == Data("dear".utf8))
+        #expect(try await RetrievalError.code { _ = try VectorIndex.open(at: folder("letters")) } == .fileSystem)
+        #expect(try await RetrievalError.code { _ = try VectorIndex.open(at: folder("notes")) } == .damagedFile)
+        #expect(try await RetrievalError.code { _ = try VectorIndex.open(at: folder("nothing")) } == .fileSystem)
+        let inside = folder("notes").appendingPathComponent("x")
+        #expect(try await RetrievalError.code { try index.write(to: inside) } == .fileSystem)
+        try index.write(to: folder("new"))
+        try index.write(to: folder("new"))
+    }
+
+    private struct Expected: Decodable {
+        struct File: Decodable {
+            let metric: Metric
+            let ids: [[Int64]]
+            let distances: [[Float]]
+        }
+        let queries: [Float]
+        let files: [String: File]
+    }
+
+    /// Files and hits of faiss-cpu, made by make_faiss.py.
+    @Test func `files of faiss-cpu open with its ids and hits`() async throws {
+        let fixtures = try #require(Bundle.module.resourceURL).appendingPathComponent("Fixtures")
+        let json = try Data(contentsOf: fixtures.appendingPathComponent("faiss.json"))
+        let expected = try JSONDecoder().decode(Expected.self, from: json)
+        let queries = Matrix(rows: 5, columns: 8, elements: expected.queries)
+        #expect(expected.files.count == 7)
+        for (name, file) in expected.files {
+            let index = try VectorIndex.open(at: fixtures.appendingPathComponent("\(name).faiss"))
+            #expect(index.metric == file.metric && index.count == 64 && index.dimension == 8)
+            let found = try await index.nearest(to: queries, count: 6, effort: 64)
+            #expect(found.map { $0.map(\.id) } == file.ids, "\(name)")
+            for (hits, distances) in zip(found, file.distances) {
+                for (hit, distance) in zip(hits, distances) {
+                    let score = file.metric == .l2 ? -distance : distance
+                    #expect(abs(hit.score - score) <= 1e-5 * max(1, abs(score)), "\(name)")
+                }
+            }
+            try await index.add(queries, ids: [1, 2, 3, 4, 5].map { $0 - 1000 })
+            #expect(try index.nearest(to: queries[row: 0], count: 100).count == 69)
+        }
+    }
+}
