@@ -72,7 +72,9 @@ final class Trainer {
             seed: configuration.seed
         )
         objective = ContrastiveObjective(configuration.objective)
-        peakLearningRate = Double(configuration.learningRate ?? model.defaultLearningRate)
+        peakLearningRate = Double(
+            configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
+        )
         sources = configuration.negatives ?? (set.hasNegatives ? [.rows] : [])
         guardRails = GuardRails(configuration: configuration, learningRate: peakLearningRate, model: model)
         state = TrainingState(
