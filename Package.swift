@@ -91,7 +91,7 @@ let package = Package(
         // Level 5: the command.
         .executableTarget(
             name: "SemblanceCommand",
-            dependencies: ["Semblance", "SemblanceNumerics", argumentParser],
+            dependencies: ["Semblance", "SemblanceNumerics", argumentParser, logging],
             swiftSettings: swiftSettings
         ),
         // Tests.

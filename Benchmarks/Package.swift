@@ -8,14 +8,14 @@ let package = Package(
         .package(name: "Semblance", path: ".."),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     ],
-    targets: [
+    targets: ["IndexBenchmark", "TokenizerBenchmark"].map { name in
         .executableTarget(
-            name: "IndexBenchmark",
+            name: name,
             dependencies: [
                 .product(name: "Semblance", package: "Semblance"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         )
-    ],
+    },
     swiftLanguageModes: [.v6]
 )

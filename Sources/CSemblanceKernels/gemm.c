@@ -1,4 +1,4 @@
-// C = A·B in blocks: MC rows of A are packed beside each other and stay in the L2 cache while the packed panels of B
+// C = A·B in blocks: some rows of A are packed beside each other and stay in the L2 cache while the packed panels of B
 // stream past; a tile of registers holds ROWS × PANEL sums. Where k needs several blocks, partial sums wait in `sums`.
 
 #include "include/semblance_gemm.h"
@@ -14,7 +14,9 @@
 
 #pragma clang diagnostic ignored "-Wpass-failed" // sanitizers keep some loops from being unrolled
 
-enum { PANEL = 32, KC = 512, MC = 192, NC = 256, MOST_ROWS = 12 };
+// A block of A holds KC × MC floats, or more rows where k is shorter, and with the partial sums of MC × NC elements
+// leaves room in an L2 cache of 1 MiB. Of all sizes tried these came closest to the best everywhere.
+enum { PANEL = 32, KC = 512, MC = 192, NC = 384, MOST_ROWS = 12 };
 
 size_t semblance_panel_width(void) { return PANEL; }
 
@@ -134,7 +136,12 @@ __attribute__((target("avx2"))) static void transpose8(size_t used, size_t width
 
 static void pack_group_avx2(size_t k, size_t used, size_t width, const float *x, size_t ls, size_t is, float *out) {
     size_t l = 0;
-    if (ls == 1 && is != 1)
+    if (is == 1 && used == 6 && width == 6)
+        for (; l < k; l++) {
+            memcpy(out + l * 6, x + l * ls, 4 * sizeof *out);
+            memcpy(out + l * 6 + 4, x + l * ls + 4, 2 * sizeof *out);
+        }
+    else if (ls == 1 && is != 1)
         for (; l + 8 <= k; l += 8)
             for (size_t i = 0; i < width; i += 8)
                 transpose8(i < used ? used - i : 0, width, x + l + (i < used ? i * is : 0), is, out + l * width + i);
@@ -213,8 +220,8 @@ typedef struct level {
     size_t rows;
     void (*pack_group)(size_t, size_t, size_t, const float *, size_t, size_t, float *);
     void (*tile)(
-        size_t, size_t, size_t, const float *, const float *, float *, int, int, const finish *, const float *, float *,
-        size_t
+        size_t, size_t, size_t, const float *, const float *, const char *, size_t, float *, int, int, const finish *,
+        const float *, float *, size_t
     );
 } level;
 
@@ -260,7 +267,8 @@ void semblance_product_packed(
     // Equal blocks of k, at most KC each; one (empty) block when k is 0.
     size_t k_blocks = k ? (k + KC - 1) / KC : 1;
     size_t kc = (k + k_blocks - 1) / k_blocks;
-    size_t mc = least(MC, (m + v->rows - 1) / v->rows * v->rows);
+    size_t tiles = MC * KC / (kc ? kc : 1) / v->rows;
+    size_t mc = least(tiles, (m + v->rows - 1) / v->rows) * v->rows;
     size_t nc = k_blocks == 1 ? n : NC;
 
     float stack[MOST_ROWS * (KC + PANEL)];
@@ -287,15 +295,21 @@ void semblance_product_packed(
                         a_row_stride, left
                     );
                 float *tile_sums = sums;
-                for (size_t j = 0; j < columns; j += PANEL)
+                // Bytes of the next panel to fetch for each step, so that all tiles of this one together fetch it.
+                size_t share = PANEL * sizeof(float) / ((rows + v->rows - 1) / v->rows) + 1;
+                for (size_t j = 0; j < columns; j += PANEL) {
+                    const float *panel = packed + (j0 + j) * k + l0 * PANEL;
+                    const char *ahead = (const char *)(panel + (j + PANEL < columns ? PANEL * k : 0));
                     for (size_t i = 0; i < rows; i += v->rows) {
                         v->tile(
-                            least(v->rows, rows - i), least(PANEL, columns - j), steps, left + i * steps,
-                            packed + (j0 + j) * k + l0 * PANEL, tile_sums, l0 == 0, (int)last, &f, bias ? bias + j0 + j : NULL,
+                            least(v->rows, rows - i), least(PANEL, columns - j), steps, left + i * steps, panel,
+                            ahead, share, tile_sums, l0 == 0, (int)last, &f, bias ? bias + j0 + j : NULL,
                             c + (i0 + i) * ldc + j0 + j, ldc
                         );
+                        ahead += share * steps;
                         if (k_blocks > 1) tile_sums += v->rows * PANEL;
                     }
+                }
             }
         }
     }

@@ -49,7 +49,7 @@ BODY void halves_from_floats_body(const float *x, size_t n, void *halves) {
         uint32_t small = bits_of(float_from_bits(size) + 0.5f) - 0x3F000000;
         uint32_t large = size > 0x7F800000 ? 0x7E00 : 0x7C00;
         uint32_t half = size < 0x38800000 ? small : size < 0x47800000 ? normal : large;
-        out[i] = (uint16_t)(half | bits >> 16 & 0x8000);
+        out[i] = (uint16_t)(half | (bits >> 16 & 0x8000));
     }
 }
 

@@ -36,10 +36,12 @@ public final class SearchIndex: Sendable {
     ///
     /// - Parameters:
     ///   - documents: their ids all different.
+    ///   - embedder: the model.
     ///   - folder: where to; complete or not there, whatever happens on the way.
     ///   - metric: how vectors are compared. The default is the cosine.
     ///   - kind: how they are found. The default goes by their number.
     ///   - overwriting: whether an index that is there already is replaced; else it is an error.
+    ///   - compute: how the machine is used.
     /// - Throws: ``SearchIndexError``, ``RetrievalError``, and what the file system says.
     public static func build(
         _ documents: [SearchDocument],

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Logging
 internal import Semblance
 
 /// The command `semblance`: thin over the library.
@@ -12,6 +13,12 @@ internal import Semblance
             MineCommand.self, QuickstartCommand.self,
         ]
     )
+
+    static func main() async {
+        // The console shows what the library logs, in its own form.
+        LoggingSystem.bootstrap { _ in SwiftLogNoOpLogHandler() }
+        await main(nil)
+    }
 }
 
 /// What every command takes.

@@ -32,7 +32,7 @@ struct TrainCommand: AsyncParsableCommand {
     var epochs: Int?
     @Option(help: "Pairs in a step. (default: \(TrainingConfiguration().batchSize))")
     var batchSize: Int?
-    @Option(help: "The peak learning rate. (default: 0.05 for static encoders)")
+    @Option(help: "The peak learning rate. (default for static encoders: 0.3 lazy-adam, 0.2 adamw, 1 adagrad)")
     var learningRate: Float?
     @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
     var temperature: Float?

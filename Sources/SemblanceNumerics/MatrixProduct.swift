@@ -187,7 +187,7 @@ private struct ProductTiles {
         // Below some 20 microseconds of work a second thread isn't worth waking.
         let parts = Double(m) * Double(n) * Double(k) < 2e6 ? 1 : 4 * threads
         // 96 rows, a whole number of tiles on every level, amortise the reading of B; 128 columns the packing of A.
-        rowStep = threads == 1 || parts == 1 ? max(m, 1) : min(192, max(96, (m / parts + 11) / 12 * 12))
+        rowStep = threads == 1 || parts == 1 ? max(m, 1) : min(384, max(96, (m / parts + 11) / 12 * 12))
         rowBlocks = (m + rowStep - 1) / rowStep
         let wanted = (parts + max(rowBlocks, 1) - 1) / max(rowBlocks, 1)
         columnStep = threads == 1 || wanted <= 1 ? max(n, 1) : max(128, (n / wanted + 31) / 32 * 32)

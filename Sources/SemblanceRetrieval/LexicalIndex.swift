@@ -42,7 +42,7 @@ public struct LexicalHit: Hashable, Sendable {
         guard texts.count < UInt32.max else {
             throw LexicalError(.tooManyTexts, "\(texts.count) texts are too many for one index; make several")
         }
-        let textsPerRun = 4096
+        let textsPerRun = 1024
         let runs = (0..<(texts.count + textsPerRun - 1) / textsPerRun).map { _ in
             LexicalCounts(english: configuration.language == .english)
         }

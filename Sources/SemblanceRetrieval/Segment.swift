@@ -12,6 +12,7 @@ internal import SemblanceNumerics
     private let handle: OpaquePointer
 
     init(dimension: Int, factory: String, l2: Bool, buildEffort: Int = 0, effort: Int = 0) throws {
+        ProcessSettings.apply()
         var created: OpaquePointer?
         do {
             try unsafe reporting { message in
@@ -36,6 +37,7 @@ internal import SemblanceNumerics
 
     /// Reads what ``write(vectors:ids:)`` wrote.
     init(vectors: URL, ids: URL, expecting files: semblance_index_files) throws {
+        ProcessSettings.apply()
         var files = files
         var read: OpaquePointer?
         try unsafe reporting { message in
@@ -46,6 +48,7 @@ internal import SemblanceNumerics
 
     /// Reads a plain FAISS file.
     init(importing file: URL) throws {
+        ProcessSettings.apply()
         var read: OpaquePointer?
         try unsafe reporting { message in unsafe semblance_index_import(file.path, &read, message) }
         unsafe handle = read.unsafelyUnwrapped

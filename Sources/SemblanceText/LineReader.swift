@@ -93,7 +93,7 @@ package final class LineReader {
 
 extension Data {
     /// Where a byte first is, in bytes from the beginning, from `start` on.
-    func firstOffset(of byte: UInt8, after start: Int = 0) -> Int? {
+    package func firstOffset(of byte: UInt8, after start: Int = 0) -> Int? {
         unsafe withUnsafeBytes { bytes in
             guard start < bytes.count, let base = bytes.baseAddress else { return nil }
             guard let found = unsafe memchr(base + start, Int32(byte), bytes.count - start) else { return nil }

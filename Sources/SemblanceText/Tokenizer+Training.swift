@@ -65,7 +65,7 @@ extension VocabularyConfiguration {
     }
 
     fileprivate var alphabet: Int {
-        min(alphabetLimit ?? max(size / 4, 256), (size - specialTokens.count) / 2)
+        min(alphabetLimit ?? max(size / 3, 256), (size - specialTokens.count) / 2)
     }
 }
 

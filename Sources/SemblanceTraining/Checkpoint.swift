@@ -47,19 +47,24 @@ enum Checkpoint {
 
         /// The first setting in which two differ, for the message.
         func difference(from other: Identity) -> String? {
+            if self == other { return nil }
             if data != other.data { return "the training data or the model to start from" }
             let (mine, theirs) = (Self.fields(configuration), Self.fields(other.configuration))
             for name in Set(mine.keys).union(theirs.keys).sorted() where mine[name] != theirs[name] {
                 return "\(name) (\(theirs[name] ?? "none") there, \(mine[name] ?? "none") now)"
             }
-            return nil
+            return "its configuration"
         }
 
         private static func fields(_ configuration: TrainingConfiguration) -> [String: String] {
             guard let data = try? JSONEncoder().encode(configuration),
                 let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
             else { return [:] }
-            return object.mapValues { "\($0)" }
+            return object.mapValues { value in
+                let options: JSONSerialization.WritingOptions = [.sortedKeys, .fragmentsAllowed]
+                let text = try? JSONSerialization.data(withJSONObject: value, options: options)
+                return text.map { String(decoding: $0, as: UTF8.self) } ?? "\(value)"
+            }
         }
     }
 

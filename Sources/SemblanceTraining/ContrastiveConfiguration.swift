@@ -23,8 +23,8 @@ public enum ContrastivePartition: String, Hashable, Sendable, Codable {
 
 /// The temperature τ of the softmax: logits are similarity / τ.
 public struct Temperature: Hashable, Sendable, Codable {
-    /// τ, where training starts with it. The default is 0.05, a scale of 20.
-    public var value: Float = 0.05
+    /// τ, where training starts with it. The default is 0.07, a scale of 14.
+    public var value: Float = 0.07
     /// Whether τ is learned with the weights. The default is no.
     public var isLearned = false
     /// The lowest value a learned τ may take. The default is 0.01, a scale of 100.
@@ -33,7 +33,7 @@ public struct Temperature: Hashable, Sendable, Codable {
     public var maximum: Float = 1
 
     /// A temperature.
-    public init(_ value: Float = 0.05, isLearned: Bool = false) {
+    public init(_ value: Float = 0.07, isLearned: Bool = false) {
         self.value = value
         self.isLearned = isLearned
     }

@@ -17,7 +17,7 @@ struct GuardRails {
     init(configuration: TrainingConfiguration, learningRate: Double, model: TrainedModel) {
         self.configuration = configuration
         self.learningRate = learningRate
-        usualLearningRates = model.usualLearningRates
+        usualLearningRates = model.usualLearningRates(of: configuration.optimizer.rule)
     }
 
     /// What can be said before the first step.

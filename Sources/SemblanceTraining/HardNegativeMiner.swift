@@ -13,7 +13,7 @@ public struct MiningReport: Hashable, Sendable, Codable {
     public var negatives = 0
     /// Rows with fewer negatives than asked for.
     public var shortRows = 0
-    /// Of those: rows whose source had too few candidates in the rank range.
+    /// Of those: rows whose last source had too few candidates in the rank range.
     public var shortOfCandidates = 0
     /// Of those: rows that lost candidates to a limit on scores.
     public var shortByLimits = 0
@@ -145,7 +145,8 @@ public struct HardNegativeMiner: Sendable {
             case .lexical: candidates = try sharingWords(set, anchors, corpus, places)
             case .siblings: candidates = siblings(set, corpusPlaces)
             }
-            fill(&result, &report, set, source, candidates, corpus, space, relevant, positiveScores)
+            let isLast = source == sources.last
+            fill(&result, &report, set, source, isLast: isLast, candidates, corpus, space, relevant, positiveScores)
         }
         for negatives in result {
             report.negatives += negatives.texts.count
@@ -227,6 +228,7 @@ public struct HardNegativeMiner: Sendable {
         _ report: inout MiningReport,
         _ set: TrainingSet,
         _ source: NegativeSource,
+        isLast: Bool,
         _ candidates: Candidates,
         _ corpus: [Int32],
         _ space: Space,
@@ -246,6 +248,7 @@ public struct HardNegativeMiner: Sendable {
                             row,
                             set.rows[row],
                             source,
+                            isLast: isLast,
                             candidates,
                             corpus,
                             space,
@@ -270,6 +273,7 @@ public struct HardNegativeMiner: Sendable {
         _ index: Int,
         _ row: ContrastiveBatch.Row,
         _ source: NegativeSource,
+        isLast: Bool,
         _ candidates: Candidates,
         _ corpus: [Int32],
         _ space: Space,
@@ -291,9 +295,9 @@ public struct HardNegativeMiner: Sendable {
         let isChosen = source == .rows
         let inRange = isChosen ? ranked[...] : ranked.prefix(configuration.rankTo).dropFirst(configuration.rankFrom)
         var allowed = inRange.filter { isChosen || configuration.allows($0.score, positive: positiveScore) }
-        if inRange.count < missing {
+        if isLast, inRange.count < missing {
             report.shortOfCandidates += 1
-        } else if allowed.count < missing {
+        } else if isLast, allowed.count < missing {
             report.shortByLimits += 1
         }
         if !isChosen {

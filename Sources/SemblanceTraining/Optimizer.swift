@@ -3,10 +3,10 @@
 internal import CSemblanceKernels
 internal import Foundation
 internal import SemblanceEncoders
-internal import SemblanceNumerics
+package import SemblanceNumerics
 
 /// The moments of one parameter.
-struct OptimizerMoments: Sendable {
+package struct OptimizerMoments: Sendable {
     /// Adam: the decaying mean of gradients; unused by Adagrad.
     var first: Matrix?
     /// Adam: the decaying mean of squared gradients. Adagrad: their sum.
@@ -14,7 +14,7 @@ struct OptimizerMoments: Sendable {
 }
 
 /// A batch's gradient of one parameter.
-enum ParameterGradient {
+package enum ParameterGradient {
     case dense(Matrix)
     case rows(RowGradient)
 
@@ -27,14 +27,14 @@ enum ParameterGradient {
 }
 
 /// Applies gradients to parameters.
-struct Optimizer {
+package struct Optimizer {
     let configuration: OptimizerConfiguration
     /// Steps taken so far.
     var step = 0
     /// In the order of the parameters.
     var moments: [OptimizerMoments]
 
-    init(_ configuration: OptimizerConfiguration, parameters: [Matrix]) {
+    package init(_ configuration: OptimizerConfiguration, parameters: [Matrix]) {
         self.configuration = configuration
         moments = parameters.map { parameter in
             let zero = Matrix(rows: parameter.rows, columns: parameter.columns)
@@ -45,7 +45,7 @@ struct Optimizer {
     /// Changes every parameter that has a gradient.
     ///
     /// - Parameter gradientScale: multiplies all gradients first: 1, or less where the norm was clipped.
-    mutating func update(
+    package mutating func update(
         _ parameters: inout [Matrix],
         with gradients: [ParameterGradient?],
         learningRate: Float,

@@ -9,14 +9,14 @@ internal import SemblanceNumerics
 /// start; where every positive occurs once this is a plain shuffle, and where one occurs more often than there are
 /// batches no batch holds more of it than it must. Rows whose anchor occurs in the batch already wait for the next one.
 /// An epoch depends on the seed and its number alone, so a position in it is all that resuming needs.
-struct Sampler {
+package struct Sampler {
     private let rows: [ContrastiveBatch.Row]
     private let textCount: Int
     /// Pairs of a full batch.
     let batchSize: Int
     private let seed: UInt64
 
-    init(rows: [ContrastiveBatch.Row], textCount: Int, batchSize: Int, seed: UInt64) {
+    package init(rows: [ContrastiveBatch.Row], textCount: Int, batchSize: Int, seed: UInt64) {
         self.rows = rows
         self.textCount = textCount
         self.batchSize = min(batchSize, rows.count)
@@ -24,13 +24,13 @@ struct Sampler {
     }
 
     /// Batches of one epoch; the last may be smaller, but a lone row joins the one before it.
-    var batchesPerEpoch: Int {
+    package var batchesPerEpoch: Int {
         let (full, rest) = rows.count.quotientAndRemainder(dividingBy: batchSize)
         return rest > 1 || full == 0 ? full + (rest > 0 ? 1 : 0) : full
     }
 
     /// The rows of every batch of an epoch.
-    func batches(epoch: Int) -> [ArraySlice<Int32>] {
+    package func batches(epoch: Int) -> [ArraySlice<Int32>] {
         let order = separatingAnchors(shuffled(epoch: epoch))
         let count = batchesPerEpoch
         return (0..<count).map { index in

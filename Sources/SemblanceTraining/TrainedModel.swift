@@ -45,9 +45,19 @@ extension TrainedModel {
     /// Whether the model is a static one: large steps, because each row of its table sees few gradients.
     private var isStatic: Bool { embedder.documentTower.encoder is StaticEncoder }
 
-    /// The rate where none is chosen.
-    var defaultLearningRate: Float { isStatic ? 0.05 : 2e-5 }
+    /// The rate of an update rule where none is chosen; measured in Docs/Recipes.md.
+    func defaultLearningRate(of rule: OptimizerConfiguration.Rule) -> Float {
+        guard isStatic else { return 2e-5 }
+        switch rule {
+        case .adamW: return 0.2
+        case .lazyAdam: return 0.3
+        case .adagrad: return 1
+        }
+    }
 
     /// The rates that are likely meant.
-    var usualLearningRates: ClosedRange<Double> { isStatic ? 1e-4...2 : 1e-7...1e-3 }
+    func usualLearningRates(of rule: OptimizerConfiguration.Rule) -> ClosedRange<Double> {
+        guard isStatic else { return 1e-7...1e-3 }
+        return rule == .adagrad ? 1e-2...10 : 1e-3...2
+    }
 }

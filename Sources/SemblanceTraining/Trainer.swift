@@ -28,6 +28,7 @@ final class Trainer {
     private let sources: [NegativeSource]
     private var guardRails: GuardRails
     private var report = TrainingReport()
+    private var suspects = SuspectList()
     private var tokenCount = 0
 
     /// Numbers and tokenizes the texts, and continues a checkpoint where one is given.
@@ -71,7 +72,9 @@ final class Trainer {
             seed: configuration.seed
         )
         objective = ContrastiveObjective(configuration.objective)
-        peakLearningRate = Double(configuration.learningRate ?? model.defaultLearningRate)
+        peakLearningRate = Double(
+            configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
+        )
         sources = configuration.negatives ?? (set.hasNegatives ? [.rows] : [])
         guardRails = GuardRails(configuration: configuration, learningRate: peakLearningRate, model: model)
         state = TrainingState(
@@ -243,22 +246,16 @@ final class Trainer {
     private func noteSuspects(_ contrast: Contrast, _ batch: ContrastiveBatch) {
         report.suspectedFalseNegativeCount += contrast.suspects.count
         for suspect in contrast.suspects {
-            report.suspectedFalseNegatives.append(
-                SuspectedFalseNegative(
-                    anchor: set.texts[Int(batch.anchors[suspect.row])],
-                    positive: set.texts[Int(batch.documents[suspect.row])],
-                    candidate: set.texts[Int(batch.documents[suspect.document])],
+            suspects.add(
+                SuspectList.Entry(
+                    anchor: batch.anchors[suspect.row],
+                    positive: batch.documents[suspect.row],
+                    candidate: batch.documents[suspect.document],
                     score: suspect.score,
                     positiveScore: suspect.positiveScore
                 )
             )
         }
-        if report.suspectedFalseNegatives.count > 2000 { keepClearestSuspects() }
-    }
-
-    private func keepClearestSuspects() {
-        report.suspectedFalseNegatives.sort { $0.score - $0.positiveScore > $1.score - $1.positiveScore }
-        report.suspectedFalseNegatives.removeLast(max(0, report.suspectedFalseNegatives.count - 100))
     }
 
     // MARK: Mining
@@ -389,7 +386,15 @@ final class Trainer {
         report.loss = state.meanLossOfEpoch
         report.temperature = Double(1 / state.temperature.scale)
         report.stoppedEarly = state.step < total
-        keepClearestSuspects()
+        report.suspectedFalseNegatives = suspects.clearest.map { entry in
+            SuspectedFalseNegative(
+                anchor: set.texts[Int(entry.anchor)],
+                positive: set.texts[Int(entry.positive)],
+                candidate: set.texts[Int(entry.candidate)],
+                score: entry.score,
+                positiveScore: entry.positiveScore
+            )
+        }
         var parameters = state.parameters
         report.evaluationStep = report.evaluation == nil ? nil : state.step
         if configuration.keepsBest, let best = state.best {

@@ -6,7 +6,8 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var epochs = 3
     /// Pairs in one step: every other pair's documents are an anchor's negatives. The default is 512.
     public var batchSize = 512
-    /// The peak learning rate; `nil`, the default, is 0.05 for a static encoder and 2e-5 for a pretrained transformer.
+    /// The peak learning rate; `nil`, the default, is 2e-5 for a pretrained transformer, and for a static encoder what
+    /// suits the update rule: 0.3 for lazy Adam, 0.2 for AdamW, 1 for Adagrad.
     public var learningRate: Float?
     /// The update rule and its constants.
     public var optimizer = OptimizerConfiguration()

@@ -1,5 +1,6 @@
 import Foundation
 import SemblanceEvaluation
+import SemblanceNumerics
 import SemblanceText
 import Testing
 
@@ -51,6 +52,23 @@ import Testing
         #expect(try read(qrels: "q2\td1\t2\nq2\tgone\t1.9\n\nq1\td2\t0").judgements == plain)
         #expect(try read(qrels: Self.qrels + "q2\td1\t2\n").judgements == plain)
         #expect(try read(qrels: "q3\td1\t2\n").judgements != plain)
+    }
+
+    @Test(arguments: 0..<100 as Range<UInt64>)
+    func `damaged judgements are read or refused, never more`(seed: UInt64) throws {
+        var random = RandomStream(seed: seed)
+        var scalars = Array(Self.qrels.unicodeScalars)
+        for _ in 0..<3 {
+            let place = Int.random(in: 0..<scalars.count, using: &random)
+            scalars[place] = "\t\n\r q9-.e\u{0}\u{FEFF}".unicodeScalars.randomElement(using: &random) ?? " "
+        }
+        do {
+            _ = try read(qrels: String(String.UnicodeScalarView(scalars)))
+        } catch let error as DataFileError {
+            #expect(error.line != nil)
+        } catch let error as EvaluationError {
+            #expect(error.code == .noJudgedQueries)
+        }
     }
 
     @Test func `what is wrong is named with file and line`() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import SemblanceNumerics
 import SemblanceText
 import Testing
 
@@ -63,6 +64,8 @@ import Testing
             (#"{"anchor":"a","negatives":["b",{}]}"#, .wrongValue, ["“negatives[1]”"]),
             (#"{"anchor":"a","score":1e999}"#, .malformedLine, []),
             (#"["anchor"]"#, .wrongValue, ["wrong type"]),
+            (String(repeating: "[", count: 1_000_000), .malformedLine, []),
+            (#"{"anchor":"# + String(repeating: #"{"a":"#, count: 100_000), .malformedLine, []),
         ] {
             let error = try failure((good + "\r\n" + good + bad + "\n" + good).utf8)
             #expect(error.line == 4 && error.message.contains(", line 4: "))
@@ -107,6 +110,27 @@ import Testing
         #expect(error.code == .wrongValue && error.line == 2)
         #expect(try JSONLines.read(Row.self, from: file) == [Row(anchor: "a/b", score: 2)])
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["rows.jsonl"])
+    }
+
+    @Test(arguments: 0..<200 as Range<UInt64>)
+    func `damaged files are read or refused, never more`(seed: UInt64) throws {
+        var random = RandomStream(seed: seed)
+        var bytes = Array(
+            #"{"anchor":"é 🦉","score":1.5,"negatives":["a"]}"#.utf8 + [0x0D, 0x0A] + #"{"anchor":""}"#.utf8
+        )
+        for _ in 0..<Int.random(in: 1...4, using: &random) {
+            let place = Int.random(in: 0..<bytes.count, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            case 1: bytes.remove(at: place)
+            default: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
+            }
+        }
+        do {
+            #expect(try with(bytes) { try JSONLines.read(Row.self, from: $0) }.count <= 3)
+        } catch let error as DataFileError {
+            #expect(error.line.map { (1...5).contains($0) } == true)
+        }
     }
 
     @Test func `a line is a text, an empty line an empty text`() throws {

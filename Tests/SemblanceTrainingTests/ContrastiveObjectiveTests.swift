@@ -131,7 +131,10 @@ import SemblanceTraining
 
     @Test func `any number of threads gives the same bits`() {
         var random = RandomStream(seed: 6)
-        let batch = ContrastiveBatch((0..<200).map { .init(anchor: $0, positives: [1000 + $0], negatives: [2000 + $0]) })
+        let rows = (0..<200).map {
+            ContrastiveBatch.Row(anchor: $0, positives: [1000 + $0], negatives: [2000 + $0])
+        }
+        let batch = ContrastiveBatch(rows)
         let anchors = random.normal(rows: 200, columns: 32)
         let documents = random.normal(rows: 400, columns: 32)
         let objective = ContrastiveObjective(Self.configurations[9])
