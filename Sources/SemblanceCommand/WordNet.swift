@@ -80,6 +80,7 @@ package struct WordNet: Sendable {
         let heldOut = synsets.indices.filter { hashes[$0] <= least }.map { synsets[$0] }
         let meanings = Set(heldOut.map(\.gloss))
         let training = synsets.filter { !meanings.contains($0.gloss) }.flatMap(\.trainingPairs)
+            .filter { !meanings.contains($0.anchor) }
         let dataset = try RetrievalDataset(
             documents: documents,
             queries: heldOut.map { .init(id: "meaning of " + $0.id, text: $0.gloss) },

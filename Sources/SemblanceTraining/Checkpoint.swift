@@ -186,7 +186,8 @@ enum Checkpoint {
         }
         if let score = scalars.bestScore, let step = scalars.bestStep {
             let keeps = tensors.names.contains("best.0")
-            let parameters = try keeps
+            let parameters =
+                try keeps
                 ? shapes.parameters.enumerated().map { try tensor("best.\($0.offset)", like: $0.element) } : []
             state.best = TrainingState.Best(score: score, step: step, parameters: parameters)
         }

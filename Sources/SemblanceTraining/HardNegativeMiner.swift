@@ -43,7 +43,10 @@ public struct HardNegativeMiner: Sendable {
         compute: ComputeOptions = ComputeOptions()
     ) throws {
         try configuration.validate()
-        try TrainingError.require(perRow >= 1 && perRow <= 1000, "negatives per row are \(perRow): 1 to 1000 can be mined")
+        try TrainingError.require(
+            perRow >= 1 && perRow <= 1000,
+            "negatives per row are \(perRow): 1 to 1000 can be mined"
+        )
         self.init(configuration, perRow: perRow, seed: seed, workers: .shared(threads: compute.threads))
     }
 
@@ -239,7 +242,9 @@ public struct HardNegativeMiner: Sendable {
         for row in set.rows where row.group >= 0 {
             for positive in row.positives {
                 let place = textPlaces[Int(positive)]
-                if place >= 0, members[row.group]?.contains(place) != true { members[row.group, default: []].append(place) }
+                if place >= 0, members[row.group]?.contains(place) != true {
+                    members[row.group, default: []].append(place)
+                }
             }
         }
         return { row in members[set.rows[row].group] ?? [] }
@@ -320,7 +325,9 @@ public struct HardNegativeMiner: Sendable {
             report.shortByLimits += 1
         }
         if !isChosen {
-            report.suspectedFalseNegatives += inRange.count { configuration.isSuspect($0.score, positive: positiveScore) }
+            report.suspectedFalseNegatives += inRange.count {
+                configuration.isSuspect($0.score, positive: positiveScore)
+            }
         }
         if configuration.pick == .random, !isChosen {
             var random = RandomStream(seed: seed, stream: UInt64(index))

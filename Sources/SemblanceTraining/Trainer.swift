@@ -57,7 +57,13 @@ final class Trainer {
         workers = Workers.shared(threads: configuration.compute.threads)
         set = try TrainingSet(pairs, corpus: corpus)
         model = TrainedModel(embedder)
-        queries = TokenStore(set.texts, used: set.rows.map(\.anchor), embedder: embedder, role: .query, workers: workers)
+        queries = TokenStore(
+            set.texts,
+            used: set.rows.map(\.anchor),
+            embedder: embedder,
+            role: .query,
+            workers: workers
+        )
         documents = TokenStore(
             set.texts,
             used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
@@ -120,7 +126,12 @@ final class Trainer {
                     batchesOfEpoch = epoch
                     if index == 0 { state.beginEpoch() }
                 }
-                let loss = try step(batches[index], isLastEpoch: epoch == configuration.epochs - 1, total: total, progress)
+                let loss = try step(
+                    batches[index],
+                    isLastEpoch: epoch == configuration.epochs - 1,
+                    total: total,
+                    progress
+                )
                 report.seconds += started.duration(to: .now).seconds
                 announce(loss: loss, epoch: epoch, total: total, progress)
                 try evaluateIfDue(perEpoch: perEpoch, total: total, cancellation: cancellation, progress)
@@ -148,7 +159,8 @@ final class Trainer {
         let batch = ContrastiveBatch(
             rows.map { row in
                 var texts = set.rows[Int(row)]
-                texts.negatives = state.negatives.isEmpty
+                texts.negatives =
+                    state.negatives.isEmpty
                     ? [] : Array(state.negatives[Int(row)].prefix(configuration.negativesPerRow))
                 return texts
             }
@@ -383,7 +395,8 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) -> (embedder: Embedder, report: TrainingReport) {
         let stepsHere = report.steps
-        report.pairsPerSecond = Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
+        report.pairsPerSecond =
+            Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
         report.tokensPerSecond = Double(tokenCount) / report.seconds
         report.steps = state.step
         report.loss = state.meanLossOfEpoch
