@@ -67,6 +67,10 @@ void semblance_buffer_release(void *buffer, size_t bytes) {
     free(buffer);
 }
 
+void semblance_fill(float *x, size_t count, float value) {
+    for (size_t i = 0; i < count; i++) x[i] = value;
+}
+
 static void trim_to(size_t bytes) {
     for (int class = CLASSES - 1; class >= 0 && kept > bytes; class--) {
         size_t size = SMALLEST;

@@ -1,5 +1,7 @@
 // Row-major, contiguous: element (r, c) of a matrix is at r * columns + c. Said here once for the whole library.
 
+internal import CSemblanceKernels
+
 /// A matrix of 32-bit floats, row-major and contiguous; a row is a vector, an embedding or a token.
 ///
 /// A value type: copies share storage until one of them is written to.
@@ -21,7 +23,7 @@ public struct Matrix: Sendable {
     /// A matrix filled with one value.
     public init(rows: Int, columns: Int, repeating value: Float = 0) {
         self.init(uninitializedRows: rows, columns: columns)
-        unsafe storage.pointer.update(repeating: value, count: rows * columns)
+        unsafe semblance_fill(storage.pointer, rows * columns, value)
     }
 
     /// A matrix over a flat, row-major list of `rows * columns` elements.

@@ -32,6 +32,9 @@ package struct ContrastiveBatch: Sendable {
         }
     }
 
+    /// Whether no row has a second positive.
+    package var hasOnePositiveEach: Bool { isPositive.count == anchors.count || !isPositive[anchors.count] }
+
     /// Lays out rows; each has at least one positive.
     package init(_ rows: [Row]) {
         anchors = rows.map(\.anchor)

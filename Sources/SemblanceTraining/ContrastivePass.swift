@@ -143,15 +143,20 @@ struct ContrastivePass {
         let targetsAreDocuments = target?.columns == .documents
         let twins = targetsAreDocuments ? segments.first { $0.rows == .documents && $0.columns == .anchors } : nil
         rowTwins = anchorKeys.indices.map { row in twins.map { Int32($0.offset + row) } ?? -1 }
+        if batch.hasOnePositiveEach || !targetsAreDocuments {
+            // The first positives are the first documents, in the order of the rows.
+            rowDocuments = Array(documentKeys.prefix(anchorKeys.count))
+            rowTargets = (0..<Int32(anchorKeys.count)).map { $0 }
+            rowFirst = (0...Int32(anchorKeys.count)).map { $0 }
+            return
+        }
         var positives = [[Int32]](repeating: [], count: anchorKeys.count)
         for (document, owner) in batch.owners.enumerated() where batch.isPositive[document] {
             positives[Int(owner)].append(Int32(document))
         }
-        for (row, documents) in positives.enumerated() {
-            for document in targetsAreDocuments ? documents[...] : documents.prefix(1) {
-                rowDocuments.append(documentKeys[Int(document)])
-                rowTargets.append(targetsAreDocuments ? document : Int32(row))
-            }
+        for documents in positives {
+            rowDocuments += documents.map { documentKeys[Int($0)] }
+            rowTargets += documents
             rowFirst.append(Int32(rowTargets.count))
         }
     }

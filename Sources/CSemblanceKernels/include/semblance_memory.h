@@ -10,6 +10,9 @@ void *_Nullable semblance_buffer_allocate(size_t bytes);
 /// Gives a buffer back. `bytes` is the size it was asked with; small totals are kept for the next request.
 void semblance_buffer_release(void *_Nullable buffer, size_t bytes);
 
+/// Sets `count` floats to one value.
+void semblance_fill(float *_Nonnull x, size_t count, float value);
+
 /// Returns every kept buffer to the system.
 void semblance_buffer_trim(void);
 
