@@ -36,7 +36,8 @@ struct Task {
 constexpr size_t scanned_rows = 256;
 /// So many fill the product's own block.
 constexpr size_t product_rows = 192;
-constexpr size_t queries_of_a_block = 256;
+/// The rows are brought into the product's order once for so many queries.
+constexpr size_t queries_of_a_block = 512;
 /// Below it, a product's panels would be mostly empty.
 constexpr size_t product_pays = 12;
 

@@ -204,7 +204,8 @@ namespace {
 /// Lends threads to the loops of FAISS and to the centroids, as long as it is in scope.
 class Threads {
 public:
-    Threads(semblance_index *index, semblance_workers *workers, int threads) : centroids(index->centroids), openmp(threads) {
+    Threads(semblance_index *index, semblance_workers *workers, int threads)
+        : centroids(index->centroids), openmp(threads) {
         if (centroids) centroids->workers = workers;
     }
     ~Threads() {

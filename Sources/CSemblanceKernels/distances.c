@@ -130,25 +130,36 @@ INLINE void rows_portable(const float *query, const float *const *rows, int coun
     for (int r = 0; r < count; r++) out[r] = portable(query, rows[r], d, metric);
 }
 
-/// Sixteen at a time are passed over where none reaches its floor, which is the usual case.
-INLINE size_t reaching(
-    const float *scores, float offset, float weight, const float *slack, const float *floors, size_t count,
-    uint32_t *places
-) {
-    size_t found = 0;
-    for (size_t start = 0; start < count; start += 16) {
-        size_t end = start + 16 < count ? start + 16 : count;
-        if (end == start + 16) {
-            int any = 0;
-            for (size_t i = start; i < start + 16; i++)
-                any |= scores[i] + (offset + weight * slack[i]) >= floors[i];
-            if (!any) continue;
-        }
-        for (size_t i = start; i < end; i++)
-            if (scores[i] + (offset + weight * slack[i]) >= floors[i]) places[found++] = (uint32_t)i;
-    }
-    return found;
+/// Which of 16 reach their floor, a bit each.
+INLINE unsigned
+reach_portable(const float *scores, float offset, float weight, const float *slack, const float *floors) {
+    int any = 0;
+    for (int i = 0; i < 16; i++) any |= scores[i] + (offset + weight * slack[i]) >= floors[i];
+    if (!any) return 0; // the usual case, and a loop without branches
+    unsigned bits = 0;
+    for (int i = 0; i < 16; i++) bits |= (unsigned)(scores[i] + (offset + weight * slack[i]) >= floors[i]) << i;
+    return bits;
 }
+
+#if defined(__x86_64__)
+AVX2 INLINE unsigned
+reach_256(const float *scores, float offset, float weight, const float *slack, const float *floors) {
+    unsigned bits = 0;
+    for (int i = 0; i < 16; i += 8) {
+        __m256 more = _mm256_fmadd_ps(_mm256_set1_ps(weight), _mm256_loadu_ps(slack + i), _mm256_set1_ps(offset));
+        __m256 score = _mm256_add_ps(_mm256_loadu_ps(scores + i), more);
+        bits |= (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(score, _mm256_loadu_ps(floors + i), _CMP_GE_OQ)) << i;
+    }
+    return bits;
+}
+
+AVX512 INLINE unsigned
+reach_512(const float *scores, float offset, float weight, const float *slack, const float *floors) {
+    __m512 more = _mm512_fmadd_ps(_mm512_set1_ps(weight), _mm512_loadu_ps(slack), _mm512_set1_ps(offset));
+    __m512 score = _mm512_add_ps(_mm512_loadu_ps(scores), more);
+    return _mm512_cmp_ps_mask(score, _mm512_loadu_ps(floors), _CMP_GE_OQ);
+}
+#endif
 
 /// The functions of one instruction set, over its `rows_…`.
 #define DEFINE_DISTANCES(TARGET, LEVEL)                                                                               \
@@ -198,7 +209,13 @@ INLINE size_t reaching(
         const float *scores, float offset, float weight, const float *slack, const float *floors, size_t count,       \
         uint32_t *places                                                                                              \
     ) {                                                                                                               \
-        return reaching(scores, offset, weight, slack, floors, count, places);                                        \
+        size_t found = 0, i = 0;                                                                                      \
+        for (; i + 16 <= count; i += 16)                                                                              \
+            for (unsigned b = reach_##LEVEL(scores + i, offset, weight, slack + i, floors + i); b; b &= b - 1)        \
+                places[found++] = (uint32_t)i + (uint32_t)__builtin_ctz(b);                                           \
+        for (; i < count; i++)                                                                                        \
+            if (scores[i] + (offset + weight * slack[i]) >= floors[i]) places[found++] = (uint32_t)i;                 \
+        return found;                                                                                                 \
     }                                                                                                                 \
     static const semblance_distances distances_##LEVEL = {                                                            \
         inner_product_##LEVEL,    squared_l2_##LEVEL,    inner_product_4_##LEVEL, squared_l2_4_##LEVEL,               \

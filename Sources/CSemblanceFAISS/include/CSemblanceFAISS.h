@@ -128,7 +128,8 @@ semblance_index_status semblance_index_read(
     semblance_index *_Nullable *_Nonnull index, semblance_index_message *_Nonnull message
 );
 
-/// Reads a plain FAISS file; ids are the file's own where it has some, else the slots. Such a file carries no hash: one from a stranger can exhaust memory.
+/// Reads a plain FAISS file; ids are the file's own where it has some, else the slots. Such a file carries no hash: one
+/// from a stranger can exhaust memory.
 semblance_index_status semblance_index_import(
     const char *_Nonnull path, semblance_index *_Nullable *_Nonnull index, semblance_index_message *_Nonnull message
 );
