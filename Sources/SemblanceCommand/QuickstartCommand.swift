@@ -19,7 +19,7 @@ struct QuickstartCommand: AsyncParsableCommand {
     @Option(help: "The folder that model and index are written to.")
     var output = "semblance-quickstart"
     @Option(help: "Passes over the pairs.")
-    var epochs = 5
+    var epochs = 3
     @OptionGroup var outputOptions: OutputOptions
     @OptionGroup var common: CommonOptions
 
@@ -40,8 +40,8 @@ struct QuickstartCommand: AsyncParsableCommand {
         common.console.note("\(wordNet.synsets.count) sets of words, \(heldOut.queries.count) meanings held out")
 
         let embedder = try await Embedder.fit(
-            pairs,
-            startingFrom: .scratch(Self.encoder),
+            pairs + wordNet.furtherPairs(besides: heldOut),
+            startingFrom: .scratch(vocabulary: Self.vocabulary),
             configuration: trainingConfiguration(),
             progress: common.console.trainingProgress()
         )
@@ -85,15 +85,18 @@ struct QuickstartCommand: AsyncParsableCommand {
         }
     }
 
-    /// Chosen on other sets held out of the training part; see Docs/Recipes.md.
-    private static var encoder: StaticConfiguration {
-        var configuration = StaticConfiguration()
-        configuration.dimension = 512
+    // Chosen on other sets held out of the training part; see Docs/Recipes.md.
+
+    private static var vocabulary: VocabularyConfiguration {
+        var configuration = VocabularyConfiguration()
+        configuration.size = 20_000
         return configuration
     }
 
     private func trainingConfiguration() -> TrainingConfiguration {
-        var configuration = TrainingConfiguration(epochs: epochs, batchSize: 1024, learningRate: 0.3)
+        var configuration = TrainingConfiguration(epochs: epochs, batchSize: 2048, learningRate: 1.5)
+        configuration.optimizer.rule = .adagrad
+        configuration.objective.temperature.value = 0.08
         configuration.negatives = []
         configuration.compute = common.compute
         return configuration

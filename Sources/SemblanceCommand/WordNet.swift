@@ -77,6 +77,29 @@ package struct WordNet: Sendable {
         return (training, dataset)
     }
 
+    /// More pairs of the sets trained on: a meaning and each of its words, a word and all of its set's, and a set's words with
+    /// the meaning of what they are a kind of.
+    ///
+    /// No set held out takes part, neither by its meaning nor by its words.
+    package func furtherPairs(besides heldOut: RetrievalDataset) -> [TrainingPair] {
+        let meanings = Set(heldOut.queries.map(\.text))
+        let trained = synsets.filter { !meanings.contains($0.gloss) }
+        let glosses = Dictionary(uniqueKeysWithValues: trained.map { ($0.id, $0.gloss) })
+        return trained.flatMap { synset in
+            func pair(_ anchor: String, _ positive: String) -> TrainingPair {
+                TrainingPair(anchor: anchor, positive: positive, group: synset.group)
+            }
+            var pairs: [TrainingPair] = []
+            if synset.words.count > 1 {
+                pairs += synset.words.flatMap { [pair(synset.gloss, $0), pair($0, synset.text)] }
+            }
+            if let group = synset.group, group != synset.id, let gloss = glosses[group] {
+                pairs.append(pair(gloss, synset.text))
+            }
+            return pairs
+        }
+    }
+
     private static func hash(_ id: String) -> UInt64 {
         var z = UInt64(id.utf8.first ?? 0) << 32 + (UInt64(id.dropFirst()) ?? 0)
         z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9

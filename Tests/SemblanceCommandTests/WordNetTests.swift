@@ -94,6 +94,25 @@ import Testing
         #expect(throws: EvaluationError.self) { try wordNet.split(holdingOut: 0) }
     }
 
+    @Test func `further pairs are of the sets trained on alone`() throws {
+        let wordNet = try read(
+            nouns: (0..<100).map {
+                String(format: "%08d 05 n 02 w%d 0 v%d 0 001 @ %08d n 0000 | meaning %d  ", $0, $0, $0, $0 / 10, $0)
+            }
+        )
+        let (training, heldOut) = try wordNet.split(holdingOut: 20)
+        let further = wordNet.furtherPairs(besides: heldOut)
+        let held = wordNet.synsets.filter { synset in !training.contains { $0.anchor == synset.gloss } }
+        #expect(held.count == 20)
+        let hidden = Set(held.flatMap { $0.words + [$0.text, $0.gloss] })
+        #expect(!further.contains { hidden.contains($0.anchor) || hidden.contains($0.positives[0]) })
+        let kinds = wordNet.synsets.count { synset in
+            !held.contains(synset) && synset.group != synset.id && !held.contains { $0.id == synset.group }
+        }
+        #expect(further.count == 80 * 4 + kinds)
+        #expect(wordNet.furtherPairs(besides: try wordNet.split(holdingOut: 10).heldOut).count > further.count)
+    }
+
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/share/wordnet/data.noun")))
     func `all of WordNet 3 is read; BM25 finds a sixth of the sets held out`() throws {
         let wordNet = try WordNet()
