@@ -47,7 +47,12 @@ let package = Package(
     targets: [
         // Level 0: C, C++ and system libraries.
         .target(name: "CSemblanceKernels", cSettings: optimised, linkerSettings: [.linkedLibrary("m")]),
-        .target(name: "CSemblanceText", exclude: ["Tables"], cSettings: optimised),
+        .target(
+            name: "CSemblanceText",
+            exclude: ["Tables"],
+            cSettings: optimised,
+            linkerSettings: [.linkedLibrary("m")]
+        ),
         .systemLibrary(
             name: "CSemblanceBLAS",
             pkgConfig: "openblas",

@@ -109,17 +109,21 @@ static void settle(faiss::Index *index, int build_effort, int effort) {
     if (auto graph = dynamic_cast<faiss::IndexHNSW *>(index)) {
         if (build_effort > 0) graph->hnsw.efConstruction = build_effort;
         graph->hnsw.efSearch = effort > 0 ? effort : 64;
+        settle(graph->storage, build_effort, effort);
     }
     if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) {
         if (ivf->nlist < 1) throw Failure(SEMBLANCE_INDEX_REFUSED, "an index needs at least one list");
         ivf->nprobe = effort > 0 ? size_t(effort) : 16;
+        ivf->cp.min_points_per_centroid = 1;
     }
     if (auto pq = dynamic_cast<faiss::IndexPQ *>(index)) {
         pq->do_polysemous_training = false;
         pq->pq.cp.min_points_per_centroid = 1;
     }
-    if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) ivf->cp.min_points_per_centroid = 1;
-    if (auto ivfpq = dynamic_cast<faiss::IndexIVFPQ *>(index)) ivfpq->pq.cp.min_points_per_centroid = 1;
+    if (auto ivfpq = dynamic_cast<faiss::IndexIVFPQ *>(index)) {
+        ivfpq->do_polysemous_training = false;
+        ivfpq->pq.cp.min_points_per_centroid = 1;
+    }
 }
 
 } // namespace semblance

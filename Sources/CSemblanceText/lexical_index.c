@@ -8,23 +8,9 @@
 #include <string.h>
 
 #include "semblance_interner.h"
+#include "storage.h"
 
-// Memory. Running out of it ends the process, as it does everywhere in Swift.
-
-static void *allocate(size_t count, size_t size) {
-    void *memory = calloc(count ? count : 1, size);
-    if (!memory) abort();
-    return memory;
-}
-
-static void *grow(void *memory, size_t needed, size_t *capacity, size_t size) {
-    if (needed <= *capacity) return memory;
-    *capacity = 2 * needed < 64 ? 64 : 2 * needed;
-    memory = realloc(memory, *capacity * size);
-    if (!memory) abort();
-    return memory;
-}
-
+/// Without memory for it the process ends, as it does everywhere in Swift.
 static semblance_interner *interner(void) {
     semblance_interner *created = semblance_interner_create();
     if (!created) abort();
@@ -56,7 +42,7 @@ struct semblance_lexical_counts {
 };
 
 semblance_lexical_counts *semblance_lexical_counts_create(bool english) {
-    semblance_lexical_counts *c = allocate(1, sizeof *c);
+    semblance_lexical_counts *c = semblance_allocate(1, sizeof *c);
     c->english = english;
     c->terms = interner();
     c->surfaces = interner();
@@ -70,7 +56,7 @@ static uint32_t term_of_word(semblance_lexical_counts *c) {
     size_t known = semblance_interner_count(c->surfaces);
     uint32_t surface = number_of(c->surfaces, w->word, w->count);
     if (surface == known) {
-        c->term_of = grow(c->term_of, known + 1, &c->term_of_capacity, sizeof *c->term_of);
+        c->term_of = semblance_grow(c->term_of, known + 1, &c->term_of_capacity, sizeof *c->term_of);
         if (semblance_english_is_stop_word(w->word, w->count)) {
             c->term_of[surface] = 0;
         } else {
@@ -89,18 +75,18 @@ void semblance_lexical_counts_add(semblance_lexical_counts *c, const uint8_t *te
         size_t known = semblance_interner_count(c->terms);
         uint32_t term = term_of_word(c);
         if (term-- == 0) continue;
-        c->latest = grow(c->latest, (size_t)term + 1, &c->latest_capacity, sizeof *c->latest);
+        c->latest = semblance_grow(c->latest, (size_t)term + 1, &c->latest_capacity, sizeof *c->latest);
         if (term == known) c->latest[term] = 0;
         if (c->latest[term] <= start) {
-            c->counts = grow(c->counts, c->count + 1, &c->capacity, sizeof *c->counts);
+            c->counts = semblance_grow(c->counts, c->count + 1, &c->capacity, sizeof *c->counts);
             c->counts[c->count++] = (term_count){term, 0};
             c->latest[term] = c->count;
         }
         c->counts[c->latest[term] - 1].frequency++;
         length++;
     }
-    c->ends = grow(c->ends, c->texts + 1, &c->end_capacity, sizeof *c->ends);
-    c->lengths = grow(c->lengths, c->texts + 1, &c->length_capacity, sizeof *c->lengths);
+    c->ends = semblance_grow(c->ends, c->texts + 1, &c->end_capacity, sizeof *c->ends);
+    c->lengths = semblance_grow(c->lengths, c->texts + 1, &c->length_capacity, sizeof *c->lengths);
     c->ends[c->texts] = c->count;
     c->lengths[c->texts++] = length;
 }
@@ -130,10 +116,10 @@ struct semblance_lexical_index {
 
 /// Counts each term's texts and lays out the lists; returns each run's terms numbered for the whole index.
 static uint32_t **join(semblance_lexical_index *index, semblance_lexical_counts *const *runs, size_t count) {
-    uint32_t **numbers = allocate(count, sizeof *numbers);
+    uint32_t **numbers = semblance_allocate(count, sizeof *numbers);
     for (size_t r = 0; r < count; r++) {
         size_t terms = semblance_interner_count(runs[r]->terms);
-        numbers[r] = allocate(terms, sizeof **numbers);
+        numbers[r] = semblance_allocate(terms, sizeof **numbers);
         for (size_t t = 0; t < terms; t++) {
             size_t length;
             const uint8_t *bytes = semblance_interner_bytes(runs[r]->terms, (int32_t)t, &length);
@@ -141,7 +127,7 @@ static uint32_t **join(semblance_lexical_index *index, semblance_lexical_counts 
         }
     }
     size_t terms = semblance_interner_count(index->terms);
-    index->starts = allocate(terms + 1, sizeof *index->starts);
+    index->starts = semblance_allocate(terms + 1, sizeof *index->starts);
     for (size_t r = 0; r < count; r++) {
         for (size_t i = 0; i < runs[r]->count; i++) index->starts[numbers[r][runs[r]->counts[i].term] + 1]++;
     }
@@ -151,7 +137,7 @@ static uint32_t **join(semblance_lexical_index *index, semblance_lexical_counts 
 
 semblance_lexical_index *semblance_lexical_index_create(
     semblance_lexical_counts *const *runs, size_t count, bool english, double k1, double b) {
-    semblance_lexical_index *index = allocate(1, sizeof *index);
+    semblance_lexical_index *index = semblance_allocate(1, sizeof *index);
     index->english = english;
     index->terms = interner();
     double total = 0;
@@ -162,11 +148,11 @@ semblance_lexical_index *semblance_lexical_index_create(
     double mean = index->texts ? total / (double)index->texts : 0;
     uint32_t **numbers = join(index, runs, count);
     size_t terms = semblance_interner_count(index->terms), postings = index->starts[terms];
-    index->texts_of = allocate(postings, sizeof *index->texts_of);
-    index->scores = allocate(postings, sizeof *index->scores);
+    index->texts_of = semblance_allocate(postings, sizeof *index->texts_of);
+    index->scores = semblance_allocate(postings, sizeof *index->scores);
 
-    size_t *next = allocate(terms, sizeof *next);
-    double *weight = allocate(terms, sizeof *weight);
+    size_t *next = semblance_allocate(terms, sizeof *next);
+    double *weight = semblance_allocate(terms, sizeof *weight);
     for (size_t t = 0; t < terms; t++) {
         double df = (double)(index->starts[t + 1] - index->starts[t]);
         weight[t] = log(1 + ((double)index->texts - df + 0.5) / (df + 0.5));
@@ -218,7 +204,7 @@ struct semblance_lexical_search {
 };
 
 semblance_lexical_search *semblance_lexical_search_create(void) {
-    return allocate(1, sizeof(semblance_lexical_search));
+    return semblance_allocate(1, sizeof(semblance_lexical_search));
 }
 
 void semblance_lexical_search_destroy(semblance_lexical_search *search) {
@@ -246,7 +232,7 @@ static size_t set_cursors(
         }
         int32_t term = semblance_interner_find(index->terms, w->word, w->count);
         if (term < 0) continue;
-        s->terms = grow(s->terms, terms + 1, &s->term_capacity, sizeof *s->terms);
+        s->terms = semblance_grow(s->terms, terms + 1, &s->term_capacity, sizeof *s->terms);
         s->terms[terms++] = (uint32_t)term;
     }
     if (terms > 0) qsort(s->terms, terms, sizeof *s->terms, by_number);
@@ -256,7 +242,7 @@ static size_t set_cursors(
             s->cursors[cursors - 1].times++;
             continue;
         }
-        s->cursors = grow(s->cursors, cursors + 1, &s->cursor_capacity, sizeof *s->cursors);
+        s->cursors = semblance_grow(s->cursors, cursors + 1, &s->cursor_capacity, sizeof *s->cursors);
         s->cursors[cursors++] = (cursor){index->starts[term], index->starts[term + 1], 1};
     }
     return cursors;

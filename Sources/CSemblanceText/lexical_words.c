@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "lexical_unicode.h"
-
+#include "storage.h"
+#include "unicode.h"
 
 /// The lowercase of a word character, 0 for any other character.
 static uint32_t lowercase(uint32_t scalar) {
@@ -25,27 +26,6 @@ static uint32_t lowercase(uint32_t scalar) {
     return 0;
 }
 
-/// The scalar that begins valid UTF-8; moves past it.
-static uint32_t decode(const uint8_t **next) {
-    const uint8_t *p = *next;
-    size_t length = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-    uint32_t scalar = length == 1 ? p[0] : p[0] & (0xFFu >> (length + 1));
-    for (size_t i = 1; i < length; i++) scalar = scalar << 6 | (p[i] & 0x3F);
-    *next = p + length;
-    return scalar;
-}
-
-static size_t encode(uint32_t scalar, uint8_t *out) {
-    if (scalar < 0x80) {
-        out[0] = (uint8_t)scalar;
-        return 1;
-    }
-    size_t length = scalar < 0x800 ? 2 : scalar < 0x10000 ? 3 : 4;
-    for (size_t i = length - 1; i > 0; i--, scalar >>= 6) out[i] = (uint8_t)(0x80 | (scalar & 0x3F));
-    out[0] = (uint8_t)((0xF00u >> length & 0xFF) | scalar);
-    return length;
-}
-
 void semblance_words_begin(semblance_words *words, const uint8_t *text, size_t count) {
     words->next = text;
     words->end = text + count;
@@ -58,20 +38,21 @@ bool semblance_words_next(semblance_words *words) {
         uint32_t last = 0;
         words->count = 0;
         while (words->next < words->end) {
-            last = decode(&words->next);
+            words->next += semblance_decode(words->next, words->end, &last);
             uint32_t small = lowercase(last);
             if (small == 0) break;
             if (words->count + 4 > words->capacity) {
-                words->capacity = words->capacity ? 2 * words->capacity : 256;
-                words->word = realloc(words->word, 2 * words->capacity);
-                if (!words->word) abort();
+                size_t both = 2 * words->capacity;
+                words->word = semblance_grow(words->word, both + 64, &both, 1);
+                words->capacity = both / 2;
                 words->scratch = words->word + words->capacity;
             }
             if (last == CAPITAL_SIGMA && characters > 0) {
-                const uint8_t *after = words->next;
-                if (after == words->end || lowercase(decode(&after)) == 0) small = FINAL_SIGMA;
+                uint32_t after = 0;
+                if (words->next < words->end) semblance_decode(words->next, words->end, &after);
+                if (lowercase(after) == 0) small = FINAL_SIGMA;
             }
-            words->count += encode(small, words->word + words->count);
+            words->count = (size_t)(semblance_encode(small, words->word + words->count) - words->word);
             characters++;
         }
         if (characters >= 2) return true;

@@ -6,7 +6,8 @@ struct MineCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mine",
         abstract: "Adds hard negatives to pairs.",
-        discussion: "Rows come out as they are, with negatives and negative_scores (the model's similarity to the anchor)."
+        discussion:
+            "Rows come out as they are, with negatives and negative_scores (the model's similarity to the anchor)."
     )
 
     /// Sources that look for negatives; those in the rows are there already.

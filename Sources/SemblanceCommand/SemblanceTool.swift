@@ -7,7 +7,8 @@ internal import Semblance
     static let configuration = CommandConfiguration(
         commandName: "semblance",
         abstract: "Trains text embeddings on pairs and searches with them.",
-        discussion: "Results go to standard output, progress to standard error. Usage errors exit with 64, others with 1.",
+        discussion:
+            "Results go to standard output, progress to standard error. Usage errors exit with 64, others with 1.",
         subcommands: [
             TrainCommand.self, EmbedCommand.self, IndexCommand.self, SearchCommand.self, EvaluateCommand.self,
             MineCommand.self, QuickstartCommand.self,

@@ -18,6 +18,19 @@ package struct Synset: Hashable, Sendable {
 
     /// The words joined by commas.
     package var text: String { words.joined(separator: ", ") }
+
+    /// Meaning → words, and where there are several words: meaning → each of them, and each of them → all.
+    package var trainingPairs: [TrainingPair] {
+        let pairs = [TrainingPair(anchor: gloss, positive: text, group: group)]
+        if words.count == 1 { return pairs }
+        return pairs
+            + words.flatMap {
+                [
+                    TrainingPair(anchor: gloss, positive: $0, group: group),
+                    TrainingPair(anchor: $0, positive: text, group: group),
+                ]
+            }
+    }
 }
 
 /// All sets of words of a WordNet folder.
@@ -55,8 +68,8 @@ package struct WordNet: Sendable {
     ///
     /// Held out are the `count` sets whose ids have the least hash: the output function of SplitMix64 over the id's
     /// letter and number (letter · 2³² + number). Their meanings are the queries, the words of all sets the documents.
-    /// Training pairs are the meaning and the words of every other set; those whose meaning is word for word that of a
-    /// set held out are dropped.
+    /// Training pairs are those of every other set; sets whose meaning is word for word that of a set held out are
+    /// dropped.
     ///
     /// - Throws: `EvaluationError` where nothing is left to ask.
     package func split(
@@ -66,38 +79,14 @@ package struct WordNet: Sendable {
         let least = hashes.sorted().prefix(count).last ?? 0
         let heldOut = synsets.indices.filter { hashes[$0] <= least }.map { synsets[$0] }
         let meanings = Set(heldOut.map(\.gloss))
-        let training = synsets.filter { !meanings.contains($0.gloss) }.map {
-            TrainingPair(anchor: $0.gloss, positive: $0.text, group: $0.group)
-        }
+        let training = synsets.filter { !meanings.contains($0.gloss) }.flatMap(\.trainingPairs)
+            .filter { !meanings.contains($0.anchor) }
         let dataset = try RetrievalDataset(
             documents: documents,
             queries: heldOut.map { .init(id: "meaning of " + $0.id, text: $0.gloss) },
             judgements: Dictionary(uniqueKeysWithValues: heldOut.map { ("meaning of " + $0.id, [$0.id: 1]) })
         )
         return (training, dataset)
-    }
-
-    /// More pairs of the sets trained on: a meaning and each of its words, a word and all of its set's, and a set's words with
-    /// the meaning of what they are a kind of.
-    ///
-    /// No set held out takes part, neither by its meaning nor by its words.
-    package func furtherPairs(besides heldOut: RetrievalDataset) -> [TrainingPair] {
-        let meanings = Set(heldOut.queries.map(\.text))
-        let trained = synsets.filter { !meanings.contains($0.gloss) }
-        let glosses = Dictionary(uniqueKeysWithValues: trained.map { ($0.id, $0.gloss) })
-        return trained.flatMap { synset in
-            func pair(_ anchor: String, _ positive: String) -> TrainingPair {
-                TrainingPair(anchor: anchor, positive: positive, group: synset.group)
-            }
-            var pairs: [TrainingPair] = []
-            if synset.words.count > 1 {
-                pairs += synset.words.flatMap { [pair(synset.gloss, $0), pair($0, synset.text)] }
-            }
-            if let group = synset.group, group != synset.id, let gloss = glosses[group] {
-                pairs.append(pair(gloss, synset.text))
-            }
-            return pairs
-        }
     }
 
     private static func hash(_ id: String) -> UInt64 {

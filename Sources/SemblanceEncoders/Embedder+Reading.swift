@@ -121,7 +121,8 @@ extension Embedder {
         guard activation == "Identity" else {
             throw EncoderError(
                 code: .unsupportedModel,
-                message: "the Dense module in \(folder.path) has the activation \(activation): only Identity is supported"
+                message:
+                    "the Dense module in \(folder.path) has the activation \(activation): only Identity is supported"
             )
         }
         let file = folder.appending(path: "model.safetensors")

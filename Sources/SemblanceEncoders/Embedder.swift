@@ -89,7 +89,8 @@ public struct Embedder: Sendable {
         guard dimension >= 1, dimension <= self.dimension else {
             throw EncoderError(
                 code: .invalidDimension,
-                message: "a dimension of \(dimension) was asked for: this model's embeddings have 1 to \(self.dimension)"
+                message:
+                    "a dimension of \(dimension) was asked for: this model's embeddings have 1 to \(self.dimension)"
             )
         }
         let tower = tower(for: role)
@@ -100,16 +101,22 @@ public struct Embedder: Sendable {
         var tokenCounts = [Int](repeating: 0, count: chunks.count)
         unsafe try result.withMutablePointer { target in
             unsafe try tokenCounts.withUnsafeMutableBufferPointer { tokenCounts in
-                try workers.forEach(chunks.count, throwing: { index in
-                    try cancellation.check()
-                    let tokens = tower.tokenize(texts[chunks[index]], prompt: prompt)
-                    var embeddings = tower.encoder.encode(tokens).leadingColumns(dimension)
-                    if normalizes { embeddings = UnitRows(embeddings).output }
-                    unsafe embeddings.withPointer {
-                        unsafe (target + chunks[index].lowerBound * dimension).update(from: $0, count: embeddings.count)
+                try workers.forEach(
+                    chunks.count,
+                    throwing: { index in
+                        try cancellation.check()
+                        let tokens = tower.tokenize(texts[chunks[index]], prompt: prompt)
+                        var embeddings = tower.encoder.encode(tokens).leadingColumns(dimension)
+                        if normalizes { embeddings = UnitRows(embeddings).output }
+                        unsafe embeddings.withPointer {
+                            unsafe (target + chunks[index].lowerBound * dimension).update(
+                                from: $0,
+                                count: embeddings.count
+                            )
+                        }
+                        unsafe tokenCounts[index] = tokens.tokenCount
                     }
-                    unsafe tokenCounts[index] = tokens.tokenCount
-                })
+                )
             }
         }
         return (result, tokenCounts.reduce(0, +))

@@ -23,7 +23,10 @@ extension Matrix {
 
     /// Copies all rows of `other` to the rows from `row` on.
     package mutating func replaceRows(from row: Int, with other: Matrix) {
-        precondition(columns == other.columns && row >= 0 && row + other.rows <= rows, "\(other) at row \(row) of \(self)")
+        precondition(
+            columns == other.columns && row >= 0 && row + other.rows <= rows,
+            "\(other) at row \(row) of \(self)"
+        )
         let offset = row * columns
         unsafe withMutablePointer { target in
             unsafe other.withPointer { unsafe (target + offset).update(from: $0, count: other.count) }

@@ -8,8 +8,8 @@ public struct HNSWConfiguration: Hashable, Sendable, Codable {
     public var links = 32
     /// Candidates kept while a vector's links are looked for.
     ///
-    /// The default is 40.
-    public var buildEffort = 40
+    /// The default is 48.
+    public var buildEffort = 48
     /// Candidates kept in a search that doesn't say how many.
     ///
     /// The default is 64.

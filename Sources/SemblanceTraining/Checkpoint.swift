@@ -80,6 +80,7 @@ enum Checkpoint {
         var bestScore: Double?
         var bestStep: Int?
         var evaluationsWithoutGain: Int
+        var evaluatedStep: Int
         var isFinished: Bool
         var learningRate: Double
         var lossSumOfEpoch: Double
@@ -117,6 +118,7 @@ enum Checkpoint {
             bestScore: state.best?.score,
             bestStep: state.best?.step,
             evaluationsWithoutGain: state.evaluationsWithoutGain,
+            evaluatedStep: state.evaluatedStep,
             isFinished: state.isFinished,
             learningRate: state.learningRate,
             lossSumOfEpoch: state.lossSumOfEpoch,
@@ -157,8 +159,14 @@ enum Checkpoint {
         if let difference = identity.difference(from: scalars.identity) {
             throw unusable("it was made with another value of \(difference); restore it or train anew")
         }
-        let tensors = try SafetensorsFile(contentsOf: current.appending(path: "tensors.safetensors"))
+        let tensors: SafetensorsFile
+        do {
+            tensors = try SafetensorsFile(contentsOf: current.appending(path: "tensors.safetensors"))
+        } catch {
+            throw unusable("\(error); train anew")
+        }
         func tensor(_ name: String, like shape: Matrix) throws -> Matrix {
+            guard tensors.names.contains(name) else { throw unusable("\(name) is missing; train anew") }
             let value = try tensors.matrix(name)
             guard value.rows == shape.rows, value.columns == shape.columns else {
                 throw unusable("\(name) is \(value), expected \(shape); train anew")
@@ -178,7 +186,8 @@ enum Checkpoint {
         }
         if let score = scalars.bestScore, let step = scalars.bestStep {
             let keeps = tensors.names.contains("best.0")
-            let parameters = try keeps
+            let parameters =
+                try keeps
                 ? shapes.parameters.enumerated().map { try tensor("best.\($0.offset)", like: $0.element) } : []
             state.best = TrainingState.Best(score: score, step: step, parameters: parameters)
         }
@@ -192,6 +201,7 @@ enum Checkpoint {
             taken = taken.dropFirst(Int(count))
         }
         state.evaluationsWithoutGain = scalars.evaluationsWithoutGain
+        state.evaluatedStep = scalars.evaluatedStep
         state.isFinished = scalars.isFinished
         state.learningRate = scalars.learningRate
         state.lossSumOfEpoch = scalars.lossSumOfEpoch

@@ -75,7 +75,8 @@ struct GuardRails {
                 warnings.append(
                     TrainingWarning(
                         kind: .noProgress,
-                        message: "after \(step) steps the loss is \(String(format: "%.3f", loss)), where guessing gives "
+                        message:
+                            "after \(step) steps the loss is \(String(format: "%.3f", loss)), where guessing gives "
                             + "\(String(format: "%.3f", guess)): nothing is learned; check that anchors and positives "
                             + "belong together, and the learning rate (\(learningRate))"
                     )

@@ -43,7 +43,10 @@ public struct HardNegativeMiner: Sendable {
         compute: ComputeOptions = ComputeOptions()
     ) throws {
         try configuration.validate()
-        try TrainingError.require(perRow >= 1 && perRow <= 1000, "negatives per row are \(perRow): 1 to 1000 can be mined")
+        try TrainingError.require(
+            perRow >= 1 && perRow <= 1000,
+            "negatives per row are \(perRow): 1 to 1000 can be mined"
+        )
         self.init(configuration, perRow: perRow, seed: seed, workers: .shared(threads: compute.threads))
     }
 
@@ -95,14 +98,25 @@ public struct HardNegativeMiner: Sendable {
         var scores: [Float] = []
     }
 
-    /// Candidates of one source, by row: places in the corpus.
+    /// Candidates of one source, by row: places in a space.
     private typealias Candidates = (_ row: Int) -> [Int32]
 
-    /// The vectors rows and corpus have under the model, unit length.
+    /// The vectors rows and documents have under the model, unit length.
+    ///
+    /// The places of documents are those of the corpus, then those of negatives that the data names beside it.
     private struct Space {
         let anchors: Matrix
         let anchorPlaces: [Int32]
         let corpus: Matrix
+        let chosen: Matrix
+        /// By place.
+        let texts: [Int32]
+
+        func similarity(_ anchor: Int32, _ place: Int) -> Float {
+            let row = Int(anchorPlaces[Int(anchor)])
+            return place < corpus.rows
+                ? anchors.dot(row, corpus, place) : anchors.dot(row, chosen, place - corpus.rows)
+        }
     }
 
     /// Negatives for every row from the first source that has them, further sources filling up.
@@ -127,26 +141,38 @@ public struct HardNegativeMiner: Sendable {
             places[Int(row.anchor)] = Int32(anchors.count)
             anchors.append(row.anchor)
         }
+        var texts = corpus
+        var textPlaces = [Int32](repeating: -1, count: set.texts.count)
+        for (place, text) in corpus.enumerated() { textPlaces[Int(text)] = Int32(place) }
+        if sources.contains(.rows) {
+            for row in set.rows {
+                for text in row.negatives where textPlaces[Int(text)] < 0 {
+                    textPlaces[Int(text)] = Int32(texts.count)
+                    texts.append(text)
+                }
+            }
+        }
+        let chosen = Array(texts.dropFirst(corpus.count))
         let space = Space(
             anchors: UnitRows(try embed(anchors, .query), workers: workers).output,
             anchorPlaces: places,
-            corpus: UnitRows(try embed(corpus, .document), workers: workers).output
+            corpus: UnitRows(try embed(corpus, .document), workers: workers).output,
+            chosen: UnitRows(try embed(chosen, .document), workers: workers).output,
+            texts: texts
         )
-        var corpusPlaces = [Int32](repeating: -1, count: set.texts.count)
-        for (place, text) in corpus.enumerated() { corpusPlaces[Int(text)] = Int32(place) }
 
         let relevant = relevantTexts(set)
         let positiveScores = try scoresOfPositives(set, space, embed)
         for source in sources {
             let candidates: Candidates
             switch source {
-            case .rows: candidates = { set.rows[$0].negatives.map { corpusPlaces[Int($0)] } }
+            case .rows: candidates = { set.rows[$0].negatives.map { textPlaces[Int($0)] } }
             case .mined: candidates = nearest(set, space)
             case .lexical: candidates = try sharingWords(set, anchors, corpus, places)
-            case .siblings: candidates = siblings(set, corpusPlaces)
+            case .siblings: candidates = siblings(set, textPlaces)
             }
             let isLast = source == sources.last
-            fill(&result, &report, set, source, isLast: isLast, candidates, corpus, space, relevant, positiveScores)
+            fill(&result, &report, set, source, isLast: isLast, candidates, space, relevant, positiveScores)
         }
         for negatives in result {
             report.negatives += negatives.texts.count
@@ -211,12 +237,14 @@ public struct HardNegativeMiner: Sendable {
         return { row in found[Int(places[Int(set.rows[row].anchor)])].map { Int32($0.index) } }
     }
 
-    private func siblings(_ set: TrainingSet, _ corpusPlaces: [Int32]) -> Candidates {
+    private func siblings(_ set: TrainingSet, _ textPlaces: [Int32]) -> Candidates {
         var members: [Int32: [Int32]] = [:]
         for row in set.rows where row.group >= 0 {
             for positive in row.positives {
-                let place = corpusPlaces[Int(positive)]
-                if place >= 0, members[row.group]?.contains(place) != true { members[row.group, default: []].append(place) }
+                let place = textPlaces[Int(positive)]
+                if place >= 0, members[row.group]?.contains(place) != true {
+                    members[row.group, default: []].append(place)
+                }
             }
         }
         return { row in members[set.rows[row].group] ?? [] }
@@ -230,7 +258,6 @@ public struct HardNegativeMiner: Sendable {
         _ source: NegativeSource,
         isLast: Bool,
         _ candidates: Candidates,
-        _ corpus: [Int32],
         _ space: Space,
         _ relevant: [Int32: [Int32]],
         _ positiveScores: [Float]
@@ -250,7 +277,6 @@ public struct HardNegativeMiner: Sendable {
                             source,
                             isLast: isLast,
                             candidates,
-                            corpus,
                             space,
                             relevant[set.rows[row].anchor] ?? [],
                             positiveScores[row]
@@ -275,19 +301,17 @@ public struct HardNegativeMiner: Sendable {
         _ source: NegativeSource,
         isLast: Bool,
         _ candidates: Candidates,
-        _ corpus: [Int32],
         _ space: Space,
         _ relevant: [Int32],
         _ positiveScore: Float
     ) {
         let missing = perRow - negatives.texts.count
         guard missing > 0 else { return }
-        let anchor = Int(space.anchorPlaces[Int(row.anchor)])
         var ranked: [(text: Int32, score: Float)] = []
         for place in candidates(index) where place >= 0 {
-            let text = corpus[Int(place)]
+            let text = space.texts[Int(place)]
             if text == row.anchor || relevant.contains(text) || negatives.texts.contains(text) { continue }
-            ranked.append((text, space.anchors.dot(anchor, space.corpus, Int(place))))
+            ranked.append((text, space.similarity(row.anchor, Int(place))))
         }
         // Sorting by score, then text, gives every source one order.
         ranked.sort { $0.score != $1.score ? $0.score > $1.score : $0.text < $1.text }
@@ -301,7 +325,9 @@ public struct HardNegativeMiner: Sendable {
             report.shortByLimits += 1
         }
         if !isChosen {
-            report.suspectedFalseNegatives += inRange.count { configuration.isSuspect($0.score, positive: positiveScore) }
+            report.suspectedFalseNegatives += inRange.count {
+                configuration.isSuspect($0.score, positive: positiveScore)
+            }
         }
         if configuration.pick == .random, !isChosen {
             var random = RandomStream(seed: seed, stream: UInt64(index))

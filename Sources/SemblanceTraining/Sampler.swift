@@ -60,14 +60,15 @@ package struct Sampler {
         return keys.map { Int32(truncatingIfNeeded: $0 & 0xFFFF_FFFF) }
     }
 
-    /// Moves rows whose anchor is in the batch already to the next batch.
+    /// Moves rows whose anchor is in the batch already to the next one, and from the last to an earlier one.
     private func separatingAnchors(_ order: [Int32]) -> [Int32] {
+        // By anchor, the last batch that has it.
         var lastBatch = [Int32](repeating: -1, count: textCount)
         var result: [Int32] = []
         result.reserveCapacity(order.count)
         var waiting: [Int32] = []
         func append(_ row: Int32) -> Bool {
-            let batch = Int32(result.count / batchSize)
+            let batch = Int32(batch(at: result.count))
             let anchor = Int(rows[Int(row)].anchor)
             if lastBatch[anchor] == batch { return false }
             lastBatch[anchor] = batch
@@ -81,6 +82,54 @@ package struct Sampler {
             }
             if !append(row) { waiting.append(row) }
         }
-        return result + waiting
+        guard !waiting.isEmpty else { return result }
+        let anchors = waiting.map { rows[Int($0)].anchor }
+        var presence = Presence(of: anchors, textCount: textCount, batches: batchesPerEpoch)
+        for (place, row) in result.enumerated() { presence[rows[Int(row)].anchor, batch(at: place)] = true }
+        for row in waiting where !append(row) {
+            let anchor = rows[Int(row)].anchor
+            let last = batch(at: result.count)
+            let place = (0..<last).reversed().lazy.filter { !presence[anchor, $0] }.compactMap { batch in
+                (batch * batchSize..<(batch + 1) * batchSize).first {
+                    lastBatch[Int(rows[Int(result[$0])].anchor)] != last
+                }
+            }.first
+            guard let place else {
+                result.append(row)
+                continue
+            }
+            let other = rows[Int(result[place])].anchor
+            presence[other, batch(at: place)] = false
+            presence[anchor, batch(at: place)] = true
+            lastBatch[Int(other)] = Int32(last)
+            result.append(result[place])
+            result[place] = row
+        }
+        return result
+    }
+
+    private func batch(at place: Int) -> Int { min(place / batchSize, batchesPerEpoch - 1) }
+}
+
+/// Which batches have some of the anchors; of others nothing is kept.
+private struct Presence {
+    private var slots: [Int32]
+    private var isPresent: [Bool]
+    private let batches: Int
+
+    init(of anchors: [Int32], textCount: Int, batches: Int) {
+        slots = Array(repeating: -1, count: textCount)
+        var count: Int32 = 0
+        for anchor in anchors where slots[Int(anchor)] < 0 {
+            slots[Int(anchor)] = count
+            count += 1
+        }
+        isPresent = Array(repeating: false, count: Int(count) * batches)
+        self.batches = batches
+    }
+
+    subscript(anchor: Int32, batch: Int) -> Bool {
+        get { slots[Int(anchor)] >= 0 && isPresent[Int(slots[Int(anchor)]) * batches + batch] }
+        set { if slots[Int(anchor)] >= 0 { isPresent[Int(slots[Int(anchor)]) * batches + batch] = newValue } }
     }
 }

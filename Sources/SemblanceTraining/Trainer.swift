@@ -57,7 +57,13 @@ final class Trainer {
         workers = Workers.shared(threads: configuration.compute.threads)
         set = try TrainingSet(pairs, corpus: corpus)
         model = TrainedModel(embedder)
-        queries = TokenStore(set.texts, used: set.rows.map(\.anchor), embedder: embedder, role: .query, workers: workers)
+        queries = TokenStore(
+            set.texts,
+            used: set.rows.map(\.anchor),
+            embedder: embedder,
+            role: .query,
+            workers: workers
+        )
         documents = TokenStore(
             set.texts,
             used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
@@ -106,6 +112,8 @@ final class Trainer {
         var batches: [ArraySlice<Int32>] = []
         var batchesOfEpoch = -1
         do {
+            // A run that was cancelled in an evaluation continues with it.
+            try evaluateIfDue(perEpoch: perEpoch, total: total, cancellation: cancellation, progress)
             while state.step < total, !state.isFinished {
                 try cancellation.check()
                 let (epoch, index) = state.step.quotientAndRemainder(dividingBy: perEpoch)
@@ -118,12 +126,15 @@ final class Trainer {
                     batchesOfEpoch = epoch
                     if index == 0 { state.beginEpoch() }
                 }
-                let loss = try step(batches[index], isLastEpoch: epoch == configuration.epochs - 1, total: total, progress)
+                let loss = try step(
+                    batches[index],
+                    isLastEpoch: epoch == configuration.epochs - 1,
+                    total: total,
+                    progress
+                )
                 report.seconds += started.duration(to: .now).seconds
                 announce(loss: loss, epoch: epoch, total: total, progress)
-                if isEvaluationDue(step: state.step, perEpoch: perEpoch, total: total) {
-                    try evaluate(cancellation: cancellation, progress)
-                }
+                try evaluateIfDue(perEpoch: perEpoch, total: total, cancellation: cancellation, progress)
                 if let checkpoints, state.step % checkpoints.everySteps == 0, state.step < total {
                     try writeCheckpoint(checkpoints, progress)
                 }
@@ -148,7 +159,8 @@ final class Trainer {
         let batch = ContrastiveBatch(
             rows.map { row in
                 var texts = set.rows[Int(row)]
-                texts.negatives = state.negatives.isEmpty
+                texts.negatives =
+                    state.negatives.isEmpty
                     ? [] : Array(state.negatives[Int(row)].prefix(configuration.negativesPerRow))
                 return texts
             }
@@ -270,8 +282,10 @@ final class Trainer {
         cancellation: Cancellation,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
-        state.minedEpoch = epoch
-        guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else { return }
+        guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else {
+            state.minedEpoch = epoch
+            return
+        }
         let miner = HardNegativeMiner(
             configuration.mining,
             perRow: configuration.negativesPerRow,
@@ -283,6 +297,7 @@ final class Trainer {
             return embed(texts, role, role == .query ? queries : documents).embeddings
         }
         state.negatives = negatives.map(\.texts)
+        state.minedEpoch = epoch
         report.mining.append(found)
         progress?(.mined(found))
         logger.info(
@@ -294,17 +309,16 @@ final class Trainer {
 
     // MARK: Evaluation and checkpoints
 
-    private func isEvaluationDue(step: Int, perEpoch: Int, total: Int) -> Bool {
-        guard development != nil else { return false }
-        if step == total { return true }
-        return step % (configuration.evaluateEvery ?? perEpoch) == 0
-    }
-
-    private func evaluate(
+    /// Evaluates the weights of the last step, where it is time to.
+    private func evaluateIfDue(
+        perEpoch: Int,
+        total: Int,
         cancellation: Cancellation,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
-        guard let development else { return }
+        guard let development, state.step > state.evaluatedStep,
+            state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
+        else { return }
         let result = try Evaluator.evaluate(
             model.embedder(with: state.parameters),
             on: development,
@@ -312,6 +326,7 @@ final class Trainer {
             cancellation: cancellation
         )
         let score = result.value(of: Evaluator.selectionMetric)
+        state.evaluatedStep = state.step
         logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
         progress?(.evaluated(step: state.step, report: result))
         if state.best == nil || score > state.best?.score ?? 0 {
@@ -380,7 +395,8 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) -> (embedder: Embedder, report: TrainingReport) {
         let stepsHere = report.steps
-        report.pairsPerSecond = Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
+        report.pairsPerSecond =
+            Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
         report.tokensPerSecond = Double(tokenCount) / report.seconds
         report.steps = state.step
         report.loss = state.meanLossOfEpoch

@@ -17,6 +17,8 @@ struct TrainingState {
     /// The best evaluation so far.
     var best: Best?
     var evaluationsWithoutGain = 0
+    /// The step of the last evaluation; 0 before the first.
+    var evaluatedStep = 0
     /// Whether training ended early.
     var isFinished = false
     var learningRate = 0.0

@@ -4,10 +4,14 @@ public import SemblanceNumerics
 
 /// A row-major matrix of doubles.
 public struct DoubleMatrix: Sendable {
+    /// How many rows there are.
     public let rows: Int
+    /// How many columns there are.
     public let columns: Int
+    /// All elements, row after row.
     public var elements: [Double]
 
+    /// A matrix of these elements.
     public init(rows: Int, columns: Int, elements: [Double]) {
         precondition(elements.count == rows * columns)
         self.rows = rows
@@ -15,6 +19,7 @@ public struct DoubleMatrix: Sendable {
         self.elements = elements
     }
 
+    /// The same elements, exactly.
     public init(_ matrix: Matrix) {
         self.init(rows: matrix.rows, columns: matrix.columns, elements: matrix.elements.map(Double.init))
     }
@@ -22,8 +27,10 @@ public struct DoubleMatrix: Sendable {
     /// The same elements, rounded.
     public var float: Matrix { Matrix(rows: rows, columns: columns, elements: elements.map(Float.init)) }
 
+    /// One element.
     public subscript(row: Int, column: Int) -> Double { elements[row * columns + column] }
 
+    /// One row.
     public subscript(row row: Int) -> [Double] { Array(elements[row * columns..<(row + 1) * columns]) }
 
     /// Rows scaled to unit length; a zero row stays zero.
@@ -39,7 +46,8 @@ public struct DoubleMatrix: Sendable {
 }
 
 /// The gradient of `function` at `x` by central differences.
-public func differences(at x: DoubleMatrix, step: Double = 1e-5, of function: (DoubleMatrix) -> Double) -> DoubleMatrix {
+public func differences(at x: DoubleMatrix, step: Double = 1e-5, of function: (DoubleMatrix) -> Double) -> DoubleMatrix
+{
     var gradient = x
     for index in x.elements.indices {
         var moved = x

@@ -5,9 +5,12 @@ public import Testing
 
 /// How far numbers may be apart.
 public struct Tolerance: Sendable {
+    /// What is allowed whatever the numbers are.
     public var absolute: Double
+    /// What is allowed of the largest expected number.
     public var relative: Double
 
+    /// A tolerance.
     public init(relative: Double, absolute: Double = 0) {
         self.relative = relative
         self.absolute = absolute

@@ -42,15 +42,16 @@ import Testing
         #expect(try await fit(pairs, from: toy.embedder(), configuration()).embedder.weights == weights)
     }
 
-    /// How many of the pairs' positives come out above the positives of all pairs with other words.
-    func found(_ pairs: [TrainingPair], _ embedder: Embedder) async throws -> Int {
+    /// How many of 48 new pairs' anchors are nearest to their positive, or to one of the same words.
+    func found(_ embedder: Embedder) async throws -> Int {
+        let pairs = toy.pairs(48, seed: 2)
         let anchors = try await embedder.embed(pairs.map(\.anchor), as: .query)
         let documents = try await embedder.embed(pairs.map { $0.positives[0] }, as: .document)
         return pairs.indices.count { row in
             let scores = pairs.indices.map { document in
                 zip(anchors[row: row], documents[row: document]).reduce(0) { $0 + $1.0 * $1.1 }
             }
-            return scores.indices.max { scores[$0] < scores[$1] } == row
+            return scores.allSatisfy { $0 <= scores[row] + 1e-5 }
         }
     }
 
@@ -58,13 +59,12 @@ import Testing
     func `what pairs share is learned, with any negatives`(negatives: [NegativeSource]?) async throws {
         var configuration = TrainingConfiguration(epochs: 20, batchSize: 48, negatives: negatives)
         configuration.negativesPerRow = 2
-        let held = toy.pairs(48, seed: 2)
         let start = try toy.embedder(dimension: 32)
-        let (embedder, log) = try await fit(toy.pairs(480, groups: 10), from: start, configuration)
+        let (embedder, log) = try await fit(toy.pairs(480, groups: 240), from: start, configuration)
         let report = try #require(log.report)
-        #expect(report.loss < log.losses[0] / 3)
-        #expect(try await found(held, embedder) >= 35)
-        #expect(try await found(held, start) < 35)
+        #expect(report.loss < log.losses[0] / 4)
+        let (before, after) = (try await found(start), try await found(embedder))
+        #expect(before < 12 && after > 44, "\(before), then \(after)")
     }
 
     @Test func `towers of their own are trained apart`() async throws {
@@ -76,7 +76,7 @@ import Testing
         let trained = try await fit(pairs, from: embedder, TrainingConfiguration(epochs: 20, batchSize: 48)).embedder
         #expect(trained.weights[0] != trained.weights[1])
         #expect(trained.weights[0] != embedder.weights[0] && trained.weights[1] != embedder.weights[1])
-        #expect(try await found(toy.pairs(48, seed: 2), trained) >= 30)
+        #expect(try await found(trained) > 44)
     }
 
     @Test func `progress counts steps and epochs, and the report sums them up`() async throws {

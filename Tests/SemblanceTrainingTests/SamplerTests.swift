@@ -79,13 +79,13 @@ import Testing
     }
 
     @Test(arguments: 0..<60 as Range<UInt64>)
-    func `an anchor is in a batch twice only where it occurs more often than there are batches`(seed: UInt64) {
+    func `an anchor is in a batch twice only where it could be in every batch`(seed: UInt64) {
         let data = Data(seed: seed)
         let batches = data.sampler().batches(epoch: 0)
         for batch in batches {
             for (anchor, found) in Dictionary(grouping: batch, by: { data.rows[Int($0)].anchor }) where found.count > 1
             {
-                #expect(data.anchors[anchor, default: 0] > batches.count, "\(found.count) in a batch of \(batch.count)")
+                #expect(data.anchors[anchor, default: 0] >= batches.count, "\(found.count) in a batch")
             }
         }
     }

@@ -27,17 +27,16 @@ struct ToyModel {
         return try configuration.makeEmbedder(tokenizer: tokenizer, frequencies: [], seed: seed)
     }
 
-    /// Pairs that share a word no other pair has, as far as 48 words allow, amid random ones; texts all differ.
+    /// Pairs to learn a dictionary from: each of an anchor's two words has its counterpart among the positive's.
+    ///
+    /// Texts all differ, by a last word that the vocabulary lacks.
     func pairs(_ count: Int, seed: UInt64 = 1, groups: Int? = nil) -> [TrainingPair] {
         var random = RandomStream(seed: seed)
-        func text(_ word: String) -> String {
-            let others = (0..<3).map { _ in Self.words[Int.random(in: 0..<48, using: &random)] }
-            return ([word] + others).shuffled(using: &random).joined(separator: " ")
-        }
         return (0..<count).map { index in
-            TrainingPair(
-                anchor: text(Self.words[index % 48]) + " q\(index)",
-                positive: text(Self.words[index % 48]) + " d\(index)",
+            let subjects = (0..<24).shuffled(using: &random).prefix(2)
+            return TrainingPair(
+                anchor: subjects.map { Self.words[$0] }.joined(separator: " ") + " q\(index)",
+                positive: subjects.reversed().map { Self.words[24 + $0] }.joined(separator: " ") + " d\(index)",
                 group: groups.map { "g\(index % $0)" }
             )
         }
