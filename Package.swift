@@ -60,7 +60,7 @@ let package = Package(
         ),
         .target(
             name: "CSemblanceFAISS",
-            dependencies: ["CSemblanceKernels"],
+            dependencies: ["CSemblanceKernels", "CSemblanceBLAS"],
             cxxSettings: optimisedCXX,
             linkerSettings: [
                 .linkedLibrary("faiss"), .linkedLibrary("openblas"), .linkedLibrary("gomp"),

@@ -97,8 +97,14 @@ public:
     StoredDistances(const faiss::Index &storage)
         : computer(storage.get_distance_computer()), sign(storage.metric_type == faiss::METRIC_L2 ? 1.0f : -1.0f) {}
 
-    void ask(const float *vector) { computer->set_query(vector); }
-    float operator()(Slot slot) const { return sign * (*computer)(slot); }
+    void ask(const float *vector) {
+        centre = -1;
+        computer->set_query(vector);
+    }
+    void ask(Slot slot) { centre = slot; }
+    float operator()(Slot slot) const {
+        return sign * (centre < 0 ? (*computer)(slot) : computer->symmetric_dis(centre, slot));
+    }
     void four(const Slot *slots, float *out) const {
         for (int i = 0; i < 4; i++) out[i] = (*this)(slots[i]);
     }
@@ -107,6 +113,7 @@ public:
 private:
     std::unique_ptr<faiss::DistanceComputer> computer;
     float sign;
+    Slot centre = -1; // what is asked for is a stored vector; −1: one from outside
 };
 
 /// Calls `visit(slot, distance)` for `count` slots, measured four at a time.
@@ -246,7 +253,8 @@ size_t search(
 
 /// Keeps those of `candidates`, sorted by distance, that are nearer to the centre than to any one kept before, at most
 /// `room`: links in many directions.
-void prune(std::vector<Candidate> &candidates, size_t room, FlatDistances &distances, std::vector<Slot> &kept) {
+template <class Distances>
+void prune(std::vector<Candidate> &candidates, size_t room, Distances &distances, std::vector<Slot> &kept) {
     kept.clear();
     size_t write = 0;
     for (const Candidate candidate : candidates) {
@@ -269,15 +277,21 @@ void prune(std::vector<Candidate> &candidates, size_t room, FlatDistances &dista
 
 /// Inserts vectors in batches. A batch is searched for in the graph as it stood before, then linked: nothing that one
 /// thread reads is written by another, so there are no locks, and the graph is the same for any number of threads.
+template <class Distances, class Storage>
 class Linker {
 public:
-    Linker(faiss::IndexHNSW &index, const faiss::IndexFlat &flat, Scratches &scratches, semblance_workers *workers)
-        : graph(index.hnsw), flat(flat), scratches(scratches), workers(workers) {}
+    Linker(
+        faiss::HNSW &graph, const Storage &storage, const float *fresh, Scratches &scratches, semblance_workers *workers
+    )
+        : graph(graph), storage(storage), fresh(fresh), before(graph.levels.size()), scratches(scratches),
+          workers(workers) {}
 
     void run() {
-        const size_t before = graph.levels.size(), count = size_t(flat.ntotal) - before;
+        const size_t count = size_t(storage.ntotal) - before;
+        // Room at once where it is worth it, instead of twice what is needed: few slots rise above the lowest level.
+        if (count > before / 4) graph.neighbors.reserve(graph.neighbors.size() + count * (room(0) + room(0) / 16 + 1));
         graph.prepare_level_tab(count);
-        std::vector<Slot> order = shuffled(before, count);
+        std::vector<Slot> order = shuffled(count);
         heads.assign(before + count, -1);
         size_t done = 0;
         if (graph.entry_point < 0 && count > 0) {
@@ -311,7 +325,9 @@ private:
     static constexpr size_t largest_batch = 1024;
 
     faiss::HNSW &graph;
-    const faiss::IndexFlat &flat;
+    const Storage &storage;
+    const float *fresh; // the new vectors as they came
+    const size_t before;
     Scratches &scratches;
     semblance_workers *workers;
     std::vector<int32_t> heads; // the last edge of a target, −1 where there is none
@@ -323,7 +339,7 @@ private:
 
     /// The new slots, those of higher levels first, shuffled within a level: neighbours in a corpus are often alike,
     /// and a batch of twins would not link to each other.
-    std::vector<Slot> shuffled(size_t before, size_t count) {
+    std::vector<Slot> shuffled(size_t count) {
         std::vector<Slot> mixed(count), order;
         std::iota(mixed.begin(), mixed.end(), Slot(before));
         uint64_t state = before;
@@ -357,15 +373,18 @@ private:
         if (found.size() < count) found.resize(count);
         parallel(workers, (count + chunk - 1) / chunk, [&](size_t c) {
             Borrowed scratch(scratches);
-            for (size_t i = c * chunk; i < std::min((c + 1) * chunk, count); i++) find(batch[i], found[i], *scratch);
+            Distances distances(storage);
+            for (size_t i = c * chunk; i < std::min((c + 1) * chunk, count); i++)
+                find(batch[i], found[i], distances, *scratch);
         });
         for (int level = std::min(level_of(batch[0]), graph.max_level); level >= 0; level--) {
             collect(batch, count, level);
             parallel(workers, (targets.size() + chunk - 1) / chunk, [&](size_t c) {
+                Distances distances(storage);
                 std::vector<Candidate> candidates;
                 std::vector<Slot> kept;
                 for (size_t i = c * chunk; i < std::min((c + 1) * chunk, targets.size()); i++)
-                    link_back(targets[i], level, candidates, kept);
+                    link_back(targets[i], level, distances, candidates, kept);
             });
             for (Slot target : targets) heads[size_t(target)] = -1;
         }
@@ -377,11 +396,11 @@ private:
 
     /// Finds the links of a new slot on its levels and writes them. They are pruned also where there is room for all: on
     /// clustered vectors that leaves room for links back from elsewhere, and gives higher recall in less time.
-    void find(Slot slot, std::vector<Found> &into, Scratch &scratch) {
+    void find(Slot slot, std::vector<Found> &into, Distances &distances, Scratch &scratch) {
         into.clear();
-        FlatDistances distances(flat);
         scratch.begin(graph.levels.size(), widest(graph));
-        distances.ask(slot);
+        const float *vector = fresh + (size_t(slot) - before) * size_t(storage.d);
+        distances.ask(vector);
         Slot nearest = graph.entry_point;
         float distance = distances(nearest);
         int top = std::min(level_of(slot), graph.max_level);
@@ -390,7 +409,7 @@ private:
         std::vector<Slot> kept;
         for (int level = top; level >= 0; level--) {
             if (level < top) scratch.begin(graph.levels.size(), widest(graph));
-            distances.ask(slot);
+            distances.ask(vector);
             Pool pool(size_t(graph.efConstruction));
             pool.insert(nearest, distance);
             scratch.tags[size_t(nearest)] = scratch.epoch;
@@ -425,7 +444,9 @@ private:
     }
 
     /// Adds the links back from `target`; where there is no room, the best in different directions stay.
-    void link_back(Slot target, int level, std::vector<Candidate> &candidates, std::vector<Slot> &kept) {
+    void link_back(
+        Slot target, int level, Distances &distances, std::vector<Candidate> &candidates, std::vector<Slot> &kept
+    ) {
         Slot *own = own_links(target, level);
         const size_t room = this->room(level);
         size_t used = 0;
@@ -434,7 +455,6 @@ private:
         for (; edge >= 0 && used < room; edge = edges[size_t(edge)].next) own[used++] = edges[size_t(edge)].source;
         if (edge < 0) return;
 
-        FlatDistances distances(flat);
         distances.ask(target);
         candidates.clear();
         measure(distances, own, used, [&](Slot slot, float d) { candidates.push_back({d, uint32_t(slot)}); });
@@ -453,8 +473,12 @@ const faiss::IndexFlat *flat_storage(const faiss::Index *index) {
     return flat && !dynamic_cast<const faiss::IndexFlat1D *>(index) ? flat : nullptr;
 }
 
-void link_graph(faiss::IndexHNSW &index, Scratches &scratches, semblance_workers *workers) {
-    Linker(index, *flat_storage(index.storage), scratches, workers).run();
+void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratches, semblance_workers *workers) {
+    if (auto flat = flat_storage(index.storage)) {
+        Linker<FlatDistances, faiss::IndexFlat>(index.hnsw, *flat, fresh, scratches, workers).run();
+    } else {
+        Linker<StoredDistances, faiss::Index>(index.hnsw, *index.storage, fresh, scratches, workers).run();
+    }
     index.ntotal = index.storage->ntotal;
 }
 

@@ -86,7 +86,9 @@ static void use_large_pages(const void *first, size_t bytes) {
 
 void settle_memory(semblance_index &index) {
     const faiss::IndexFlat *flat = index.hnsw ? flat_storage(index.hnsw->storage) : index.flat;
-    if (flat) use_large_pages(flat->codes.data(), flat->codes.size());
+    if (!flat || flat->codes.size() < index.settled_bytes + index.settled_bytes / 4) return;
+    index.settled_bytes = flat->codes.size();
+    use_large_pages(flat->codes.data(), flat->codes.size());
     if (index.hnsw) {
         const auto &links = index.hnsw->hnsw.neighbors;
         use_large_pages(links.data(), links.size() * sizeof links[0]);
@@ -239,18 +241,14 @@ semblance_index_status semblance_index_add(
         index->ids.append(ids, count);
         index->broken = true; // until the end is reached
         Threads lent(index, workers, threads);
-        faiss::Index *storage = index->hnsw && flat_storage(index->hnsw->storage) ? index->hnsw->storage
-                                                                                  : index->faiss.get();
+        faiss::Index *storage = index->hnsw ? index->hnsw->storage : index->faiss.get();
         for (size_t done = 0; done < count;) {
             size_t part = std::min(rows_a_call(*storage), count - done);
             storage->add(faiss::Index::idx_t(part), rows + done * size_t(storage->d));
             done += part;
         }
         settle_memory(*index);
-        if (storage != index->faiss.get()) {
-            link_graph(*index->hnsw, index->scratches, workers);
-            settle_memory(*index);
-        }
+        if (index->hnsw) link_graph(*index->hnsw, rows, index->scratches, workers);
         index->broken = false;
     });
 }

@@ -6,6 +6,9 @@ internal import SemblanceNumerics
 
 /// One FAISS index with its ids.
 ///
+/// What FAISS computes itself (codes, rotations, the learning of both) goes through OpenBLAS and OpenMP: with one
+/// OpenBLAS thread a call (``ProcessSettings``), and OpenMP threads only where vectors are learnt from or added.
+///
 /// The C side lets searches run at once and makes changes wait for them; the handle is freed with this object. It is
 /// therefore Sendable.
 @safe final class Segment: @unchecked Sendable {
@@ -39,6 +42,7 @@ internal import SemblanceNumerics
     init(vectors: URL, ids: URL, expecting files: semblance_index_files) throws {
         ProcessSettings.apply()
         var files = files
+        ProcessSettings.apply()
         var read: OpaquePointer?
         try unsafe reporting { message in
             unsafe semblance_index_read(vectors.path, ids.path, &files, &read, message)

@@ -20,31 +20,6 @@ import Testing
         #expect(try await graph.nearest(to: queries, count: 10, effort: 3000) == truth)
     }
 
-    @Test(arguments: Metric.allCases)
-    func `the graph is the same for any number of threads, also when it grows in steps`(metric: Metric) async throws {
-        let vectors = clustered(2500, 24, seed: 3)
-        let folder = try TemporaryFolder()
-        var files: [Data] = []
-        for (threads, steps) in [(1, 1), (2, 1), (3, 1), (1, 5), (2, 5)] {
-            let index = try VectorIndex(
-                dimension: 24,
-                metric: metric,
-                kind: .hnsw,
-                options: ComputeOptions(threads: threads)
-            )
-            for step in 0..<steps {
-                let range = step * 2500 / steps..<(step + 1) * 2500 / steps
-                try await index.add(vectors.rows(range), ids: range.map { Int64($0) })
-            }
-            let place = folder("\(threads)-\(steps)")
-            try index.write(to: place)
-            files.append(try Data(contentsOf: place.appendingPathComponent("vectors.faiss")))
-        }
-        #expect(files[0] == files[1] && files[0] == files[2])
-        #expect(files[3] == files[4])
-        #expect(files[0] != files[3])
-    }
-
     @Test func `each vector finds itself first`() async throws {
         let vectors = clustered(5000, 32, clusters: 10, seed: 4)
         for metric in [Metric.cosine, .l2] {

@@ -267,6 +267,34 @@ private let kinds = [
         #expect(try index.nearestNow(to: queries, count: 10, allowed: []).allSatisfy(\.isEmpty))
     }
 
+    @Test(arguments: ["hnsw", "ivf:lists=16", "SQ8", "IVF16,PQ8x4", "HNSW8,SQ8"], [Metric.cosine, .l2])
+    func `an index is the same for any number of threads, also when it grows in steps`(
+        kind: String,
+        metric: Metric
+    ) async throws {
+        let vectors = clustered(2500, 24, seed: 3)
+        let folder = try TemporaryFolder()
+        var files: [Data] = []
+        for (threads, steps) in [(1, 1), (2, 1), (3, 1), (1, 5), (2, 5)] {
+            let index = try VectorIndex(
+                dimension: 24,
+                metric: metric,
+                kind: IndexKind(parsing: kind),
+                options: ComputeOptions(threads: threads)
+            )
+            for step in 0..<steps {
+                let range = step * 2500 / steps..<(step + 1) * 2500 / steps
+                try await index.add(vectors.rows(range), ids: range.map { Int64($0) })
+            }
+            let place = folder("\(threads)-\(steps)")
+            try index.write(to: place)
+            files.append(try Data(contentsOf: place.appendingPathComponent("vectors.faiss")))
+        }
+        #expect(files[0] == files[1] && files[0] == files[2])
+        #expect(files[3] == files[4])
+        #expect(files[0] != files[3])
+    }
+
     @Test func `cancelling a batch ends it`() async throws {
         let index = try VectorIndex(dimension: 64, kind: .exact)
         try await index.add(clustered(20_000, 64, seed: 14), ids: (0..<20_000).map { Int64($0) })

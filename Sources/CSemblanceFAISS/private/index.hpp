@@ -203,8 +203,8 @@ struct Centroids : faiss::IndexFlat {
 };
 
 /// Links the vectors that the storage of `index` has beyond its graph, by a fixed order of work: the graph doesn't
-/// depend on the number of threads.
-void link_graph(faiss::IndexHNSW &index, Scratches &scratches, semblance_workers *workers);
+/// depend on the number of threads. `fresh` are those vectors as they came.
+void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratches, semblance_workers *workers);
 
 /// Walks the graph of `index`, keeping `effort` candidates, and gives the best `count`; fewer where it finds fewer.
 size_t walk_graph(
@@ -224,6 +224,8 @@ struct semblance_index {
     std::unique_ptr<faiss::Index> faiss;
     semblance::Ids ids;
     semblance::Scratches scratches;
+    /// Bytes of vectors when their memory was last seen to.
+    size_t settled_bytes = 0;
     /// An earlier change failed half way; nothing is sure any more.
     bool broken = false;
 
@@ -279,7 +281,7 @@ private:
     semblance_index *index;
 };
 
-/// Puts what searches read at random on large pages.
+/// Puts what searches read at random on large pages, each time it has grown by a quarter.
 void settle_memory(semblance_index &index);
 
 } // namespace semblance

@@ -23,7 +23,7 @@ struct Failure: Error, CustomStringConvertible { let description: String }
 func require(_ condition: Bool, _ what: String) throws { if !condition { throw Failure(description: what) } }
 
 let training = pairs(20_000)
-let configuration = TrainingConfiguration(epochs: 2)
+let configuration = TrainingConfiguration(epochs: 10)
 let embedder = try await Embedder.fit(training, configuration: configuration) { event in
     if case .finished(let report) = event { print("pairs_per_second", Int(report.pairsPerSecond), "loss", report.loss) }
 }
