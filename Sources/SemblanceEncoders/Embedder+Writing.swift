@@ -114,39 +114,56 @@ extension Tower {
 
     /// What a text goes through, in order.
     var modules: [Module] {
-        guard let encoder = encoder as? StaticEncoder else { return [] }
-        var modules = [
-            Module(kind: "StaticEmbedding") { folder in
-                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                try SafetensorsFile.write(
-                    [.init(name: "embedding.weight", value: encoder.foldingWeights().table)],
-                    to: folder.appending(path: "model.safetensors")
-                )
-                try tokenizer.write(to: folder.appending(path: "tokenizer.json"))
-            }
-        ]
-        if let projection = encoder.projection {
-            modules.append(
-                Module(kind: "Dense") { folder in
+        switch encoder {
+        case let encoder as StaticEncoder:
+            [Module(kind: "StaticEmbedding") { try write(encoder, to: $0) }]
+                + modules(of: encoder.projection.map { [$0] } ?? [])
+        case let encoder as TransformerEncoder:
+            [
+                Module(kind: "Transformer") { try write(encoder, to: $0) },
+                Module(kind: "Pooling") { folder in
                     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                    var tensors = [SafetensorsFile.Tensor(name: "linear.weight", value: projection.weight)]
-                    if let bias = projection.bias {
-                        tensors.append(.init(name: "linear.bias", shape: [bias.count], value: bias))
-                    }
-                    try SafetensorsFile.write(tensors, to: folder.appending(path: "model.safetensors"))
                     try writeJSON(
-                        DenseConfiguration(
-                            inputs: projection.weight.columns,
-                            outputs: projection.weight.rows,
-                            hasBias: projection.bias != nil,
-                            activation: "torch.nn.modules.linear.Identity"
+                        PoolingConfiguration(
+                            width: encoder.configuration.width,
+                            modes: encoder.poolings,
+                            includesPrompt: preparation.poolsPrompt
                         ),
                         to: folder.appending(path: "config.json")
                     )
-                }
-            )
+                },
+            ] + modules(of: encoder.projections)
+        default: []
         }
-        return modules
+    }
+
+    private func modules(of layers: [DenseLayer]) -> [Module] {
+        layers.map { Module(kind: "Dense", write: $0.write) }
+    }
+
+    private func write(_ encoder: StaticEncoder, to folder: URL) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try SafetensorsFile.write(
+            [.init(name: "embedding.weight", value: encoder.foldingWeights().table)],
+            to: folder.appending(path: "model.safetensors")
+        )
+        try tokenizer.write(to: folder.appending(path: "tokenizer.json"))
+    }
+
+    private func write(_ encoder: TransformerEncoder, to folder: URL) throws {
+        guard let source else { preconditionFailure("a transformer without the files it was read with") }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try AtomicFile.write(source.configuration, to: folder.appending(path: "config.json"))
+        for (name, data) in source.companions { try AtomicFile.write(data, to: folder.appending(path: name)) }
+        try SafetensorsFile.write(
+            encoder.transformerParameters.flatMap(\.tensors) + source.unused,
+            to: folder.appending(path: "model.safetensors")
+        )
+        try tokenizer.write(to: folder.appending(path: "tokenizer.json"))
+        try writeJSON(
+            TextLimits(maximumLength: source.maximumLength, lowercase: false),
+            to: folder.appending(path: "sentence_bert_config.json")
+        )
     }
 }
 

@@ -41,6 +41,86 @@ struct DenseConfiguration: Codable {
     }
 }
 
+/// config.json of a Pooling module, in both dialects; without any mode it is the mean.
+struct PoolingConfiguration: Codable {
+    var width: Int?
+    var modes: [Pooling] = [.mean]
+    var includesPrompt: Bool?
+
+    private enum CodingKeys: String, CodingKey {
+        case width = "word_embedding_dimension"
+        case newWidth = "embedding_dimension"
+        case mode = "pooling_mode"
+        case includesPrompt = "include_prompt"
+        case cls = "pooling_mode_cls_token"
+        case max = "pooling_mode_max_tokens"
+        case mean = "pooling_mode_mean_tokens"
+        case meanSqrt = "pooling_mode_mean_sqrt_len_tokens"
+        case weightedMean = "pooling_mode_weightedmean_tokens"
+        case lastToken = "pooling_mode_lasttoken"
+    }
+
+    /// The old dialect's switches, in the order of the parts of a vector.
+    private static let switches: [(CodingKeys, Pooling)] = [
+        (.cls, .cls), (.max, .max), (.mean, .mean), (.meanSqrt, .meanSqrt), (.weightedMean, .weightedMean),
+        (.lastToken, .lastToken),
+    ]
+
+    init() {}
+
+    init(width: Int, modes: [Pooling], includesPrompt: Bool) {
+        self.width = width
+        self.modes = modes
+        self.includesPrompt = includesPrompt
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        width =
+            try container.decodeIfPresent(Int.self, forKey: .width)
+            ?? container.decodeIfPresent(Int.self, forKey: .newWidth)
+        includesPrompt = try container.decodeIfPresent(Bool.self, forKey: .includesPrompt)
+        if let mode = try? container.decodeIfPresent(Pooling.self, forKey: .mode) {
+            modes = [mode]
+        } else if container.contains(.mode) {
+            modes = try container.decode([Pooling].self, forKey: .mode)
+        } else {
+            modes = try Self.switches.filter { try container.decodeIfPresent(Bool.self, forKey: $0.0) ?? false }.map(
+                \.1
+            )
+        }
+        if modes.isEmpty { modes = [.mean] }
+    }
+
+    /// The old dialect where it has the modes: both sides read it.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(includesPrompt ?? true, forKey: .includesPrompt)
+        let known = Self.switches.map(\.1)
+        let places = modes.compactMap(known.firstIndex)
+        // Parts in another order than the old dialect's need the new one.
+        guard places.count == modes.count, places == places.sorted(), Set(places).count == places.count else {
+            try container.encode(width, forKey: .newWidth)
+            return try container.encode(modes, forKey: .mode)
+        }
+        try container.encode(width, forKey: .width)
+        for (key, mode) in Self.switches { try container.encode(modes.contains(mode), forKey: key) }
+    }
+}
+
+/// sentence_bert_config.json, and of tokenizer_config.json what says how long texts are cut.
+struct TextLimits: Codable {
+    var maximumLength: Int?
+    var lowercase: Bool?
+    var tokenizerLimit: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case maximumLength = "max_seq_length"
+        case lowercase = "do_lower_case"
+        case tokenizerLimit = "model_max_length"
+    }
+}
+
 /// router_config.json: which modules a query and a document go through.
 struct RouterConfiguration: Codable {
     struct Parameters: Codable {

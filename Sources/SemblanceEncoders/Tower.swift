@@ -1,16 +1,36 @@
 internal import SemblanceNumerics
 package import SemblanceText
+internal import Synchronization
 
 /// One side of a dual encoder: how its texts become tokens, and tokens vectors.
 package struct Tower: Sendable {
     package let tokenizer: Tokenizer
-    package var encoder: any TextEncoder
+    package var encoder: any TextEncoder { didSet { prepared = PreparedWeights() } }
     package let preparation: TextPreparation
+    /// What a transformer's folder holds beside its weights.
+    let source: TransformerSource?
+    private var prepared = PreparedWeights()
 
     package init(tokenizer: Tokenizer, encoder: any TextEncoder, preparation: TextPreparation) {
+        self.init(tokenizer: tokenizer, encoder: encoder, preparation: preparation, source: nil)
+    }
+
+    init(tokenizer: Tokenizer, encoder: any TextEncoder, preparation: TextPreparation, source: TransformerSource?) {
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.preparation = preparation
+        self.source = source
+    }
+
+    /// The encoder's weights for embedding; packed once, used by all calls.
+    var weights: Weights { prepared.weights(of: encoder) }
+
+    /// How many tokens at a text's beginning are its prompt's and not pooled.
+    package func skippedTokens(prompt: String) -> Int {
+        guard !preparation.poolsPrompt, !prompt.isEmpty else { return 0 }
+        // The special token that ends a text ends the prompt too, but not within a text.
+        let alone = tokenize([prompt], prompt: "").tokenCount
+        return max(0, alone - tokenizer.trailingSpecialTokens)
     }
 
     /// The tokens of some texts, on the calling thread.
@@ -19,10 +39,25 @@ package struct Tower: Sendable {
     }
 }
 
+/// The weights of one encoder, made when first asked for.
+private final class PreparedWeights: Sendable {
+    private let made = Mutex<Weights?>(nil)
+
+    func weights(of encoder: any TextEncoder) -> Weights {
+        made.withLock { made in
+            let weights = made ?? Weights(encoder.parameters.map(\.value))
+            made = weights
+            return weights
+        }
+    }
+}
+
 /// What happens to a text around the tokenizer.
 package struct TextPreparation: Hashable, Sendable {
     /// Whether [CLS] and [SEP], or what the tokenizer has for them, are added.
     package var addsSpecialTokens = false
+    /// Whether a prompt's tokens are pooled like a text's own.
+    package var poolsPrompt = true
     /// Whether unknown tokens are left out (model2vec).
     package var dropsUnknown = false
     /// The most Unicode scalars of a text that are read (model2vec: its limit of tokens times their median length).

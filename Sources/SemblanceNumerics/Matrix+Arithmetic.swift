@@ -34,16 +34,45 @@ extension Matrix {
     }
 
     /// The first `dimension` columns of every row.
-    package func leadingColumns(_ dimension: Int) -> Matrix {
-        precondition(dimension >= 0 && dimension <= columns, "\(dimension) of \(columns) columns")
-        if dimension == columns { return self }
-        var result = Matrix(uninitializedRows: rows, columns: dimension)
+    package func leadingColumns(_ dimension: Int) -> Matrix { columns(0..<dimension) }
+
+    /// The columns of `range`, copied.
+    package func columns(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
+        if range.count == columns { return self }
+        var result = Matrix(uninitializedRows: rows, columns: range.count)
         unsafe result.withMutablePointer { target in
             unsafe withPointer { source in
                 for row in 0..<rows {
-                    unsafe (target + row * dimension).update(from: source + row * columns, count: dimension)
+                    unsafe (target + row * range.count).update(
+                        from: source + row * columns + range.lowerBound,
+                        count: range.count
+                    )
                 }
             }
+        }
+        return result
+    }
+
+    /// The matrices beside each other.
+    package static func concatenatingColumns(_ parts: [Matrix]) -> Matrix {
+        let rows = parts[0].rows
+        var result = Matrix(uninitializedRows: rows, columns: parts.reduce(0) { $0 + $1.columns })
+        let columns = result.columns
+        var first = 0
+        for part in parts {
+            precondition(part.rows == rows, "\(part) beside \(rows) rows")
+            unsafe result.withMutablePointer { target in
+                unsafe part.withPointer { source in
+                    for row in 0..<rows {
+                        unsafe (target + row * columns + first).update(
+                            from: source + row * part.columns,
+                            count: part.columns
+                        )
+                    }
+                }
+            }
+            first += part.columns
         }
         return result
     }

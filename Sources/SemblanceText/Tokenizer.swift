@@ -30,6 +30,9 @@ public final class Tokenizer: Sendable {
     /// The length in tokens, special ones included, that the tokenizer's file cuts texts to.
     public var maximumLength: Int? { definition.truncation?.maximumLength }
 
+    /// How many special tokens follow a text.
+    package var trailingSpecialTokens: Int { definition.template.after.count }
+
     /// The token with this id.
     public func token(for id: Int32) -> String? {
         definition.added.first { $0.id == id }?.content ?? vocabulary.token(for: id)

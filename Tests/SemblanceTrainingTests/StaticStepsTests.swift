@@ -68,10 +68,10 @@ import Testing
         var optimizer = Optimizer(optimizerConfiguration, parameters: parameters)
         var losses: [Double] = []
         for rows in batches {
-            let tape = Tape(parameters: parameters, isRecording: true)
+            let tape = Tape(Weights(parameters), isRecording: true)
             func embed(_ texts: [String]) -> Variable {
                 let tokens = tokenizer.encode(texts[...], addingSpecialTokens: false, maximumLength: nil)
-                return StaticEncoder(table: parameters[0]).encode(tokens, on: tape)
+                return StaticEncoder(table: parameters[0]).encode(tokens, skipping: 0, on: tape)
             }
             var documents: [String] = []
             func key(_ text: String) -> Int32 {
@@ -90,8 +90,8 @@ import Testing
             let anchors = embed(rows.map { $0[0] })
             let candidates = embed(batch.documents.map { documents[Int($0)] })
             let contrast = objective.contrast(
-                anchors: tape[anchors],
-                documents: tape[candidates],
+                anchors: anchors.value,
+                documents: candidates.value,
                 batch: batch,
                 scale: 20,
                 workers: workers
