@@ -102,21 +102,27 @@
 #include "gemm_level.h"
 
 #if defined(__x86_64__)
+// Without VNNI, as 16-bit numbers: even and odd bytes, whose pairs of products can't overflow as those of
+// _mm256_maddubs_epi16 do.
+#define EVEN_A(a) _mm256_and_si256((__m256i)(a), _mm256_set1_epi16(0xFF))
+#define ODD_A(a) _mm256_srli_epi16((__m256i)(a), 8)
+#define EVEN_B(b) _mm256_srai_epi16(_mm256_slli_epi16((__m256i)(b), 8), 8)
+#define ODD_B(b) _mm256_srai_epi16((__m256i)(b), 8)
+
 #define NAME(x) x##_int8_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
 #define ROWS 4
 #define VECTORS 2
 #define SUM int32_t
-// As 16-bit numbers: even and odd bytes, whose pairs of products can't overflow as those of _mm256_maddubs_epi16 do.
-#define EVEN_A(a) _mm256_and_si256((__m256i)(a), _mm256_set1_epi16(0xFF))
-#define ODD_A(a) _mm256_srli_epi16((__m256i)(a), 8)
-#define EVEN_B(b) _mm256_srai_epi16(_mm256_slli_epi16((__m256i)(b), 8), 8)
-#define ODD_B(b) _mm256_srai_epi16((__m256i)(b), 8)
 #define DOT(a, b, sum)                                                                                                 \
     ((sum) + (vector)_mm256_madd_epi16(EVEN_A(a), EVEN_B(b)) + (vector)_mm256_madd_epi16(ODD_A(a), ODD_B(b)))
 #define VALUE INT8_VALUE
 #include "gemm_level.h"
+#undef EVEN_A
+#undef ODD_A
+#undef EVEN_B
+#undef ODD_B
 
 #define NAME(x) x##_int8_avxvnni
 #define TARGET __attribute__((target("avx2,fma,avxvnni")))
@@ -128,7 +134,23 @@
 #define VALUE INT8_VALUE
 #include "gemm_level.h"
 
+#define EVEN_A(a) _mm512_and_si512((__m512i)(a), _mm512_set1_epi16(0xFF))
+#define ODD_A(a) _mm512_srli_epi16((__m512i)(a), 8)
+#define EVEN_B(b) _mm512_srai_epi16(_mm512_slli_epi16((__m512i)(b), 8), 8)
+#define ODD_B(b) _mm512_srai_epi16((__m512i)(b), 8)
+
 #define NAME(x) x##_int8_avx512
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
+#define LANES 16
+#define ROWS 12
+#define VECTORS 2
+#define SUM int32_t
+#define DOT(a, b, sum)                                                                                                 \
+    ((sum) + (vector)_mm512_madd_epi16(EVEN_A(a), EVEN_B(b)) + (vector)_mm512_madd_epi16(ODD_A(a), ODD_B(b)))
+#define VALUE INT8_VALUE
+#include "gemm_level.h"
+
+#define NAME(x) x##_int8_avx512vnni
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
 #define LANES 16
 #define ROWS 12
@@ -254,6 +276,7 @@ static const kernel bf16_amx = {32, 1, begin_amx, end_amx, tile_bf16_amx};
 static const kernel int8_avx2 = {.rows = 4, .tile = tile_int8_avx2};
 static const kernel int8_avxvnni = {.rows = 6, .tile = tile_int8_avxvnni};
 static const kernel int8_avx512 = {.rows = 12, .tile = tile_int8_avx512};
+static const kernel int8_avx512vnni = {.rows = 12, .tile = tile_int8_avx512vnni};
 static const kernel int8_amx = {32, 1, begin_amx, end_amx, tile_int8_amx};
 #endif
 
@@ -279,10 +302,10 @@ const kernel *semblance_kernel(semblance_precision precision, int *is_fast) {
         if (has & SEMBLANCE_CPU_EMULATED_AMX) return &int8_emulated;
 #if defined(__x86_64__)
         if (has & SEMBLANCE_CPU_AMX) return &int8_amx;
-        if (has & SEMBLANCE_CPU_AVX512_VNNI) return &int8_avx512;
+        if (has & SEMBLANCE_CPU_AVX512_VNNI) return &int8_avx512vnni;
+        if (semblance_cpu() == SEMBLANCE_CPU_AVX512) return &int8_avx512;
         if (has & SEMBLANCE_CPU_AVX_VNNI) return &int8_avxvnni;
-        *is_fast = 0;
-        if (semblance_cpu() >= SEMBLANCE_CPU_AVX2) return &int8_avx2;
+        if (semblance_cpu() == SEMBLANCE_CPU_AVX2) return &int8_avx2;
 #endif
         *is_fast = 0;
         return &int8_portable;

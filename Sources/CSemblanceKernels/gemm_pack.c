@@ -56,11 +56,15 @@ __attribute__((target("avx2"))) static void transpose8(size_t used, size_t width
         t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
         t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
     }
-    if (width == 6) { // the A panels of this level
+    if (width == 6) { // the A panels of this level, as those of 4
         for (size_t l = 0; l < 8; l++) {
             _mm_storeu_ps((float *)(out + l * 6), _mm256_castps256_ps128(t[l]));
             _mm_storel_pi((__m64 *)(out + l * 6 + 4), _mm256_extractf128_ps(t[l], 1));
         }
+        return;
+    }
+    if (width == 4) {
+        for (size_t l = 0; l < 8; l++) _mm_storeu_ps((float *)(out + l * 4), _mm256_castps256_ps128(t[l]));
         return;
     }
     for (size_t l = 0; l < 8; l++) _mm256_storeu_ps((float *)(out + l * width), t[l]);
@@ -154,7 +158,7 @@ typedef void pack_group(size_t, size_t, size_t, const word *, size_t, size_t, wo
 static pack_group *group_packer(size_t width) {
 #if defined(__x86_64__)
     if (semblance_cpu() == SEMBLANCE_CPU_AVX512 && (width == 12 || width % 16 == 0)) return pack_group_avx512;
-    if (semblance_cpu() >= SEMBLANCE_CPU_AVX2 && (width == 6 || width % 8 == 0)) return pack_group_avx2;
+    if (semblance_cpu() >= SEMBLANCE_CPU_AVX2 && (width == 4 || width == 6 || width % 8 == 0)) return pack_group_avx2;
 #endif
     return pack_group_portable;
 }

@@ -3,19 +3,20 @@ import SemblanceNumerics
 
 /// The kernels' paths through products of reduced precision; tests run each that this CPU has.
 enum ProductPath: CaseIterable, Sendable {
-    case portable, avx2, avxVNNI, avx512, amx, emulatedAMX
+    /// `avx512` has the instructions for the precision, `plainAVX512` lacks them.
+    case portable, avx2, avxVNNI, plainAVX512, avx512, amx, emulatedAMX
 
     private var level: InstructionSet {
         switch self {
         case .portable, .emulatedAMX: .portable
         case .avx2, .avxVNNI: .avx2
-        case .avx512, .amx: .avx512
+        case .plainAVX512, .avx512, .amx: .avx512
         }
     }
 
     private func features(_ precision: Precision) -> UInt32 {
         switch self {
-        case .portable, .avx2: 0
+        case .portable, .avx2, .plainAVX512: 0
         case .avxVNNI: SEMBLANCE_CPU_AVX_VNNI.rawValue
         case .avx512: (precision == .int8 ? SEMBLANCE_CPU_AVX512_VNNI : SEMBLANCE_CPU_AVX512_BF16).rawValue
         case .amx: SEMBLANCE_CPU_AMX.rawValue
@@ -25,7 +26,7 @@ enum ProductPath: CaseIterable, Sendable {
 
     static func available(_ precision: Precision) -> [ProductPath] {
         allCases.filter { path in
-            if precision == .bfloat16, path == .avx2 || path == .avxVNNI { return false }
+            if precision == .bfloat16, [.avx2, .avxVNNI, .plainAVX512].contains(path) { return false }
             return path.run(precision) { true } ?? false
         }
     }
