@@ -32,7 +32,10 @@ struct TrainCommand: AsyncParsableCommand {
     var epochs: Int?
     @Option(help: "Pairs in a step. (default: \(TrainingConfiguration().batchSize))")
     var batchSize: Int?
-    @Option(help: "The peak learning rate. (default for static encoders: 0.3 lazy-adam, 0.2 adamw, 1 adagrad)")
+    @Option(
+        help:
+            "The peak learning rate. (default: transformers 2e-5; static encoders 0.3 lazy-adam, 0.2 adamw, 1 adagrad)"
+    )
     var learningRate: Float?
     @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
     var temperature: Float?
@@ -42,6 +45,8 @@ struct TrainCommand: AsyncParsableCommand {
     var schedule: LearningRateSchedule?
     @Option(help: "The share of steps the learning rate rises over. (default: \(TrainingConfiguration().warmup))")
     var warmup: Double?
+    @Option(help: "The rate of dropout in a transformer; as the model says unless given.")
+    var dropout: Float?
     @Option(help: "Decides everything random. (default: \(TrainingConfiguration().seed))")
     var seed: UInt64?
     @Option(help: "Hard negatives; may be given several times. (default: rows where the file has them)")
@@ -135,6 +140,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let optimizer { settings.optimizer.rule = optimizer }
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }
+        if let dropout { settings.dropout = dropout }
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }

@@ -65,7 +65,7 @@ package final class Tape {
 
     /// Where the next dropout's random numbers are; `nil` where nothing is dropped.
     func nextDropout(rate: Float) -> Dropout? {
-        guard let randomness, rate > 0 else { return nil }
+        guard let randomness, case let rate = randomness.rate ?? rate, rate > 0 else { return nil }
         dropouts += 1
         return Dropout(rate: rate, seed: randomness.seed, stream: randomness.stream + dropouts)
     }

@@ -34,7 +34,7 @@ enum Checkpoint {
         init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {
             self.configuration = configuration
             // The number of threads changes nothing, so it may differ.
-            self.configuration.compute = ComputeOptions()
+            self.configuration.compute.threads = nil
             var digest = SHA256()
             digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())
             for row in set.rows {

@@ -55,6 +55,9 @@ extension TrainedModel {
         }
     }
 
+    /// The bound on the gradient's norm where none is chosen.
+    var defaultMaximumGradientNorm: Float? { isStatic ? nil : 1 }
+
     /// The rates that are likely meant.
     func usualLearningRates(of rule: OptimizerConfiguration.Rule) -> ClosedRange<Double> {
         guard isStatic else { return 1e-7...1e-3 }

@@ -227,7 +227,8 @@ final class Trainer {
                 randomness: DropoutRandomness(
                     seed: ~configuration.seed,
                     // Steps, roles and chunks have streams of their own.
-                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31)
+                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
+                    rate: configuration.dropout
                 ),
                 workers: workers
             ),
@@ -256,7 +257,7 @@ final class Trainer {
 
     /// 1, or what brings the norm over all gradients down to the limit.
     private func clippingScale(of gradients: [ParameterGradient?]) -> Float {
-        guard let limit = configuration.maximumGradientNorm else { return 1 }
+        guard let limit = configuration.maximumGradientNorm ?? model.defaultMaximumGradientNorm else { return 1 }
         let norm = gradients.reduce(0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
         return norm > Double(limit) ? limit / Float(norm) : 1
     }

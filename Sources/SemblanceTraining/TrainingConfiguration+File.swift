@@ -43,6 +43,7 @@ extension TrainingConfiguration {
             var all = TrainingConfiguration()
             all.learningRate = 0
             all.maximumGradientNorm = 0
+            all.dropout = 0
             all.negatives = []
             all.remineEvery = 0
             all.evaluateEvery = 0

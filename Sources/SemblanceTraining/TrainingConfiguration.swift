@@ -15,8 +15,11 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var schedule = LearningRateSchedule.linear
     /// The share of all steps over which the rate rises from 0. The default is 0.1.
     public var warmup = 0.1
-    /// Gradients with a larger norm, over all parameters, are scaled down to it; `nil`, the default, leaves them.
+    /// Gradients with a larger norm, over all parameters, are scaled down to it; `nil`, the default, is 1 for a transformer
+    /// and leaves those of a static encoder.
     public var maximumGradientNorm: Float?
+    /// The rate of dropout in a transformer; `nil`, the default, is what the model says. Static encoders have none.
+    public var dropout: Float?
     /// What is compared, and how sharply.
     public var objective = ContrastiveConfiguration()
     /// Where hard negatives come from, tried in this order until a row has enough; `nil`, the default, takes those of
@@ -77,6 +80,9 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
                 maximumGradientNorm > 0,
                 "maximumGradientNorm is \(maximumGradientNorm): it must be above 0"
             )
+        }
+        if let dropout {
+            try TrainingError.require(dropout >= 0 && dropout < 1, "dropout is \(dropout): it must be 0 ..< 1")
         }
         try objective.validate()
         try TrainingError.require(
