@@ -18,7 +18,7 @@ enum TransformerFixtures {
     static let variants = [
         "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "all-poolings", "poolings-in-another-order",
         "prompts", "prompts-not-pooled", "prompts-not-pooled-legacy", "dense-tanh", "dense-identity", "dense-twice",
-        "short-texts",
+        "short-texts", "lower-case",
     ]
 
     static func texts() throws -> [String] {

@@ -18,7 +18,6 @@ import Testing
             let found = try await embedder.embed(TransformerFixtures.texts(), as: role)
             let scale = expected.elements.reduce(0) { max($0, abs($1)) }
             let difference = largestDifference(found, expected)
-            print("\(name) \(role) \(difference) of \(scale)")
             #expect(difference <= Self.tolerance * (scale > 10 ? scale : 1), "\(name)")
         }
     }
@@ -43,7 +42,7 @@ import Testing
         Change(fixture: "xlm-roberta", edit: "pad_token_id", value: "2"),
         Change(fixture: "roberta", edit: "layer_norm_eps", value: "1e-3"),
         Change(fixture: "mpnet", edit: "pad_token_id", value: "0"),
-        Change(fixture: "mpnet", edit: "num_attention_heads", value: "4"),
+        Change(fixture: "mpnet", edit: "layer_norm_eps", value: "1e-3"),
         Change(fixture: "modernbert", edit: "local_attention", value: "14"),
         Change(fixture: "modernbert", edit: "layer_types", value: #"["full_attention","full_attention","sliding_attention"]"#),
         Change(
@@ -102,6 +101,17 @@ import Testing
         let embedder = try Embedder(contentsOf: TransformerFixtures.root.appending(path: name))
         try await expectSameBits(embedder, texts)
         try await expectSameBitsOnEveryPath(TransformerFixtures.root.appending(path: name), texts)
+    }
+
+    @Test func `texts are lowered where the folder says so`() async throws {
+        try await withTemporaryFolder { parent in
+            let folder = try TransformerFixtures.copy("lower-case", into: parent)
+            try TransformerFixtures.edit(folder.appending(path: "sentence_bert_config.json")) {
+                $0["do_lower_case"] = false
+            }
+            let found = try await Embedder(contentsOf: folder).embed(TransformerFixtures.texts())
+            #expect(try largestDifference(found, TransformerFixtures.expected("lower-case", .document)) > 0.1)
+        }
     }
 
     @Test func `a document's prompt may be called passage`() async throws {

@@ -260,6 +260,11 @@ def main():
         edit(f"{path}/sentence_bert_config.json", lambda c: c.update(max_seq_length=12, do_lower_case=False))
     variant("short-texts", "bert", [Pooling(32, "mean")], change=shorter)
 
+    def cased(path):
+        edit(f"{path}/tokenizer.json", lambda t: t["normalizer"].update(lowercase=False, strip_accents=True))
+        edit(f"{path}/sentence_bert_config.json", lambda c: c.update(do_lower_case=True))
+    variant("lower-case", "bert", [Pooling(32, "mean")], change=cased)
+
     # Two transformers, one for each role.
     query, _ = transformer(transformers.BertConfig(**small), "bert", 11)
     document, _ = transformer(transformers.DistilBertConfig(dim=32, n_heads=2, hidden_dim=48, n_layers=1, max_position_embeddings=180), "bert", 12)
