@@ -44,7 +44,11 @@ import Testing
         Change(fixture: "mpnet", edit: "pad_token_id", value: "0"),
         Change(fixture: "mpnet", edit: "layer_norm_eps", value: "1e-3"),
         Change(fixture: "modernbert", edit: "local_attention", value: "14"),
-        Change(fixture: "modernbert", edit: "layer_types", value: #"["full_attention","full_attention","sliding_attention"]"#),
+        Change(
+            fixture: "modernbert",
+            edit: "layer_types",
+            value: #"["full_attention","full_attention","sliding_attention"]"#
+        ),
         Change(
             fixture: "modernbert",
             edit: "rope_parameters",
