@@ -27,7 +27,7 @@ package struct TransformerSource: Sendable {
         weights: WeightFiles,
         prefix: String
     ) throws {
-        configuration = try Self.withFloatWeights(contents(of: folder.appending(path: "config.json")))
+        configuration = Self.withFloatWeights(try contents(of: folder.appending(path: "config.json")))
         var companions: [String: Data] = [:]
         for name in Self.companionNames {
             let file = folder.appending(path: name)
@@ -79,17 +79,12 @@ package struct TransformerSource: Sendable {
         return length
     }
 
-    /// config.json as it is for weights in 32 bits, which is how they are written.
-    private static func withFloatWeights(_ configuration: Data) throws -> Data {
-        guard var object = try JSONSerialization.jsonObject(with: configuration) as? [String: Any] else {
-            return configuration
-        }
-        let keys = ["dtype", "torch_dtype"].filter { object[$0] != nil && object[$0] as? String != "float32" }
-        guard !keys.isEmpty else { return configuration }
-        for key in keys { object[key] = "float32" }
-        return try JSONSerialization.data(
-            withJSONObject: object,
-            options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    /// config.json as it is for weights in 32 bits, which is how they are written; else as it was, to the byte, since
+    /// Python tells 2 from 2.0.
+    private static func withFloatWeights(_ configuration: Data) -> Data {
+        let text = String(decoding: configuration, as: UTF8.self)
+        return Data(
+            text.replacing(#/"((torch_)?dtype)"(\s*:\s*)"[a-z0-9]+"/#) { "\"\($0.1)\"\($0.3)\"float32\"" }.utf8
         )
     }
 
