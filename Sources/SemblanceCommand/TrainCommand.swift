@@ -45,6 +45,12 @@ struct TrainCommand: AsyncParsableCommand {
     var schedule: LearningRateSchedule?
     @Option(help: "The share of steps the learning rate rises over. (default: \(TrainingConfiguration().warmup))")
     var warmup: Double?
+    @Option(help: "Train low-rank updates of this rank beside the model's weights (LoRA).")
+    var lora: Int?
+    @Option(help: "Leave the embeddings and so many layers as they are.")
+    var freezeLayers: Int?
+    @Option(help: "Train bottleneck adapters of this width beside the model's weights.")
+    var adapter: Int?
     @Option(help: "The rate of dropout in a transformer; as the model says unless given.")
     var dropout: Float?
     @Option(help: "Decides everything random. (default: \(TrainingConfiguration().seed))")
@@ -140,12 +146,16 @@ struct TrainCommand: AsyncParsableCommand {
         if let optimizer { settings.optimizer.rule = optimizer }
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }
+        if let lora { settings.tuning.lora = LoRAConfiguration(rank: lora) }
+        if let freezeLayers { settings.tuning.frozenLayers = freezeLayers }
+        if let adapter { settings.tuning.adapterWidth = adapter }
         if let dropout { settings.dropout = dropout }
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
         if let remineEvery { settings.remineEvery = remineEvery }
         if let threads = common.threads { settings.compute.threads = threads }
+        if let precision = common.precision { settings.compute.precision = precision }
         try settings.validate()
         return settings
     }

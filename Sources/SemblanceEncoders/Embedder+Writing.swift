@@ -156,7 +156,7 @@ extension Tower {
         try AtomicFile.write(source.configuration, to: folder.appending(path: "config.json"))
         for (name, data) in source.companions { try AtomicFile.write(data, to: folder.appending(path: name)) }
         try SafetensorsFile.write(
-            encoder.transformerParameters.flatMap(\.tensors) + source.unused,
+            encoder.merged.tables.flatMap(\.tensors) + source.unused,
             to: folder.appending(path: "model.safetensors")
         )
         try tokenizer.write(to: folder.appending(path: "tokenizer.json"))

@@ -25,6 +25,8 @@ package struct StaticEncoder: TextEncoder {
 
     package var tokensPerChunk: Int? { nil }
 
+    package var merged: StaticEncoder { self }
+
     package var parameters: [Parameter] {
         [Parameter(names: ["embedding.weight"], layout: .table, value: table)] + (projection?.parameters ?? [])
     }
