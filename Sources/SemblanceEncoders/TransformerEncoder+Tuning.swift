@@ -94,6 +94,19 @@ extension TransformerEncoder {
         return result
     }
 
+    /// The same encoder with the adapters that the file has, if any.
+    func addingAdapters(from weights: WeightFiles) throws -> TransformerEncoder {
+        let own = tables.count
+        guard let first = try weights.tensor("adapters.0.down.weight") else { return self }
+        var result = adding(TransformerAdditions(adapterWidth: first.value.rows), seed: 0)
+        for index in own..<result.tables.count {
+            let parameter = result.tables[index]
+            let shape = parameter.isVector ? [parameter.value.count] : [parameter.value.rows, parameter.value.columns]
+            result.tables[index].value = try weights.tensor(parameter.names[0], shape: shape)
+        }
+        return result
+    }
+
     /// The linear layer that an update belongs to, as the model's file calls it.
     func updateName(_ update: TransformerIndices.Update) -> String {
         let names = tables[update.weight].names
