@@ -37,6 +37,8 @@ package struct TransformerEncoder: TextEncoder {
 
     package var dimension: Int { projections.last?.weight.rows ?? configuration.width * poolings.count }
 
+    package var dropout: Float { max(configuration.dropout, configuration.attentionDropout) }
+
     /// Some 200 tokens' activations stay in a core's cache on their way through a layer.
     package var tokensPerChunk: Int? { 192 }
 
