@@ -163,8 +163,8 @@ extension Tower {
         )
         try tokenizer.write(to: folder.appending(path: "tokenizer.json"))
         try writeJSON(
-            TextLimits(maximumLength: source.maximumLength, lowercase: false),
-            to: folder.appending(path: "sentence_bert_config.json")
+            TextSettings(maximumLength: source.maximumLength == .max ? nil : source.maximumLength, lowercase: false),
+            to: folder.appending(path: TextSettings.name)
         )
     }
 }

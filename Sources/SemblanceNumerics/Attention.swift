@@ -179,15 +179,17 @@ extension Tape {
         var y = x
         unsafe y.withMutablePointer { y in
             (0..<offsets.count - 1).split(by: 1, on: workers) { texts in
-                let (first, end) = (Int(offsets[texts.lowerBound]), Int(offsets[texts.upperBound]))
-                unsafe semblance_rotate(
-                    y + first * x.columns,
-                    end - first,
-                    heads,
-                    2 * frequencies.count,
-                    frequencies,
-                    direction
-                )
+                for text in texts {
+                    let (first, end) = (Int(offsets[text]), Int(offsets[text + 1]))
+                    unsafe semblance_rotate(
+                        y + first * x.columns,
+                        end - first,
+                        heads,
+                        2 * frequencies.count,
+                        frequencies,
+                        direction
+                    )
+                }
             }
         }
         return y

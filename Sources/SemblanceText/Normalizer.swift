@@ -22,6 +22,15 @@ struct Normalizer {
         steps = [.bert(bert)]
         source = bert.json
     }
+
+    /// Puts lower case first; false where it is a step already.
+    mutating func lowerFirst() -> Bool {
+        if steps.contains(where: { if case .lowercase = $0 { true } else { false } }) { return false }
+        let rest = steps.isEmpty ? "" : ", \(source)"
+        source = #"{ "type": "Sequence", "normalizers": [{ "type": "Lowercase" }\#(rest)] }"#
+        steps.insert(.lowercase, at: 0)
+        return true
+    }
 }
 
 /// BERT's normaliser; see `CSemblanceText` for what each step does.

@@ -81,6 +81,13 @@ public final class Tokenizer: Sendable {
         return TokenBatch(tokens)
     }
 
+    /// The same tokenizer over texts in lower case.
+    package func lowercasing() throws(TextError) -> Tokenizer {
+        var definition = definition
+        guard definition.normalizer.lowerFirst() else { return self }
+        return try Tokenizer(definition, vocabulary, of: "the tokenizer in lower case")
+    }
+
     /// The median length of the tokens in Unicode scalars, added ones included, rounded down.
     package var medianTokenLength: Int {
         vocabulary.medianLength(with: definition.added.filter { vocabulary.id(for: $0.content) == nil }.map(\.content))
