@@ -90,7 +90,8 @@ import Foundation
         let line: [String: Any] = [
             "threads": threads, "m": m, "k": k, "n": n, "gflops": best.mapValues { Int($0.rounded()) },
         ]
-        print(String(decoding: try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys]), as: UTF8.self))
+        let data = try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys])
+        FileHandle.standardOutput.write(data + Data("\n".utf8))
     }
 
     /// Random numbers, 64-byte aligned as a matrix is.
