@@ -6,23 +6,35 @@ typedef int32_t NAME(words) __attribute__((vector_size(LANES * 4), aligned(4), m
 typedef float NAME(floats) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef SUM NAME(vector) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-/// Writes `rows` × `columns` sums to their place.
-static TARGET void NAME(finish)(size_t rows, size_t columns, const word *sums, const finish *f) {
-    typedef NAME(vector) vector;
+/// Writes what the sums of row i and `width` columns from j on stand for to their place.
+static inline __attribute__((always_inline)) TARGET void NAME(put)(
+    NAME(vector) sum, size_t i, size_t j, const size_t width, const finish *f
+) {
     typedef NAME(floats) floats;
-    typedef NAME(words) words;
-    (void)sizeof(words);
-    for (size_t i = 0; i < rows; i++)
+    typedef NAME(words) words __attribute__((unused));
+    float *c = f->c + i * f->ldc + j;
+    floats value = f->alpha * VALUE(sum, i, j);
+    if (f->bias) {
+        floats bias = {0};
+        memcpy(&bias, f->bias + j, width * sizeof(float));
+        value = value + bias;
+    }
+    if (f->accumulate) {
+        floats old = {0};
+        memcpy(&old, c, width * sizeof(float));
+        value = old + value;
+    }
+    memcpy(c, &value, width * sizeof(float));
+}
+
+static TARGET void NAME(finish)(size_t rows, size_t columns, const word *sums, const finish *f) {
+    for (size_t i = 0; i < rows; i++, sums += PANEL)
         for (size_t j = 0; j < columns; j += LANES) {
-            float *c = f->c + i * f->ldc + j;
-            size_t width = least(LANES, columns - j);
-            floats bias = {0}, old = {0};
-            if (f->bias) memcpy(&bias, f->bias + j, width * sizeof(float));
-            if (f->accumulate) memcpy(&old, c, width * sizeof(float));
-            floats value = f->alpha * VALUE(*(const vector *)(sums + i * PANEL + j), i, j);
-            if (f->bias) value = value + bias;
-            if (f->accumulate) value = old + value;
-            memcpy(c, &value, width * sizeof(float));
+            NAME(vector) sum = *(const NAME(vector) *)(sums + j);
+            if (columns - j >= LANES)
+                NAME(put)(sum, i, j, LANES, f);
+            else
+                NAME(put)(sum, i, j, columns - j, f);
         }
 }
 
@@ -31,7 +43,7 @@ static inline __attribute__((always_inline)) TARGET void NAME(rows)(
     word *sums, int first, int last, const finish *f
 ) {
     typedef NAME(vector) vector;
-    typedef NAME(floats) floats;
+    typedef NAME(floats) floats __attribute__((unused));
     typedef NAME(words) words;
     vector sum[ROWS][VECTORS];
     _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++)
@@ -58,13 +70,8 @@ static inline __attribute__((always_inline)) TARGET void NAME(rows)(
         return;
     }
     _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++)
-        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++) {
-            floats *c = (floats *)(f->c + i * f->ldc + j * LANES);
-            floats value = f->alpha * VALUE(sum[i][j], i, j * LANES);
-            if (f->bias) value = value + *(const floats *)(f->bias + j * LANES);
-            if (f->accumulate) value = *c + value;
-            *c = value;
-        }
+        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
+            NAME(put)(sum[i][j], i, j * LANES, LANES, f);
 }
 
 static TARGET void NAME(tile)(

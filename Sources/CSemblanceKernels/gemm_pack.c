@@ -172,7 +172,7 @@ static void pack_groups(
         size_t used = least(to->rows, n - i);
         if (!to->tiled) {
             pack(steps, used, to->width, x, ls, is, out);
-        } else { // one piece, columns and steps with their roles exchanged
+        } else { // one piece: columns and steps exchange their roles
             pack(used, steps, PIECE, x, is, ls, out);
             memset(out + used * PIECE, 0, (to->width - used) * PIECE * sizeof *out);
         }
@@ -280,22 +280,27 @@ void semblance_pack_words(
     }
     enum { COLUMNS = 192 };
     word words[COLUMNS * PIECE];
-    size_t elements = o->precision == SEMBLANCE_BFLOAT16 ? 2 : 4, columns = COLUMNS / to->rows * to->rows;
+    int is_by_step = o->is == 1 && o->ls != 1, in_place = to->tiled && !is_by_step; // a tile is such a piece
+    size_t columns = in_place ? to->rows : COLUMNS / to->rows * to->rows;
+    size_t elements = o->precision == SEMBLANCE_BFLOAT16 ? 2 : 4;
     for (size_t l = 0; l < steps; l += PIECE) {
         size_t first = (l0 + l) * elements;
         size_t count = first < o->k ? least(o->k - first, elements * PIECE) : 0;
         for (size_t i = 0; i < n; i += columns) {
             size_t part = least(columns, n - i);
             const float *x = o->x + (count ? first * o->ls : 0) + i * o->is;
+            word *group = out + i / to->rows * to->width * group_steps + l * to->width, *piece = in_place ? group : words;
             if (o->precision == SEMBLANCE_BFLOAT16)
-                semblance_bfloat_piece(x, count, part, o->ls, o->is, words);
+                semblance_bfloat_piece(x, count, part, o->ls, o->is, piece);
             else
-                semblance_byte_piece(o, x, count, part, o->scalings + i, words);
-            int is_by_step = o->is == 1 && o->ls != 1;
-            pack_groups(
-                least(PIECE, steps - l), part, words, is_by_step ? part : 1, is_by_step ? 1 : PIECE, to, group_steps,
-                out + i / to->rows * to->width * group_steps + l * to->width
-            );
+                semblance_byte_piece(o, x, count, part, o->scalings + i, piece);
+            if (in_place)
+                memset(group + part * PIECE, 0, (to->width - part) * PIECE * sizeof *group);
+            else
+                pack_groups(
+                    least(PIECE, steps - l), part, words, is_by_step ? part : 1, is_by_step ? 1 : PIECE, to,
+                    group_steps, group
+                );
         }
     }
 }

@@ -111,7 +111,9 @@ extension Embedder {
         }
         func location(_ module: ModuleEntry) -> URL { folder.appending(path: module.path) }
         guard let first = modules.first else { throw unsupported(nil) }
-        let isTransformer = first.kind == "Transformer" && modules.count > 1 && modules[1].kind == "Pooling"
+        let isTransformer =
+            ["Transformer", Tower.Module.adapted].contains(first.kind) && modules.count > 1
+            && modules[1].kind == "Pooling"
         guard isTransformer || first.kind == "StaticEmbedding" else {
             throw unsupported(first.kind == "Transformer" && modules.count > 1 ? modules[1] : first)
         }
@@ -196,12 +198,12 @@ extension Embedder {
         preparation.poolsPrompt = pooling.includesPrompt ?? true
         return Tower(
             tokenizer: tokenizer,
-            encoder: TransformerEncoder(
+            encoder: try TransformerEncoder(
                 configuration,
                 parameters: parameters,
                 poolings: pooling.modes,
                 projections: projections
-            ),
+            ).addingAdapters(from: weights),
             preparation: preparation,
             source: source
         )

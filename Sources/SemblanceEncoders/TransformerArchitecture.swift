@@ -251,6 +251,7 @@ enum TransformerArchitecture: String, CaseIterable {
                 throw invalid("heads of \(result.headDimension) components can't turn in pairs")
             }
             result.isGated = true
+            result.hasJointQKV = true
             result.normalization = .before
             result.attentionBias = file.attentionBias ?? false
             result.innerBias = file.innerBias ?? false

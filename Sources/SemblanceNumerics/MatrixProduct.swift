@@ -264,11 +264,14 @@ private struct ProductTiles {
         let speed = precision == .float32 ? 1 : precision == .bfloat16 ? 2 : 4
         // Below some 20 microseconds of work a second thread isn't worth waking.
         let parts = Double(m) * Double(n) * Double(k) < 2e6 * Double(speed) ? 1 : 4 * threads
-        // 96 rows, a whole number of tiles on every level, amortise the reading of B; 128 columns the packing of A.
+        // 96 rows, whole tiles on every level, amortise the reading of B; 128 columns, or more of faster ones, the packing
+        // of A, unless a thread would go without.
         rowStep = threads == 1 || parts == 1 ? max(m, 1) : min(384, max(96, (m / parts + 47) / 48 * 48))
         rowBlocks = (m + rowStep - 1) / rowStep
         let wanted = (parts + max(rowBlocks, 1) - 1) / max(rowBlocks, 1)
-        columnStep = threads == 1 || wanted <= 1 ? max(n, 1) : max(128 * speed, (n / wanted + 31) / 32 * 32)
+        var blocks = min(wanted, max(n / (128 * speed), min(threads, n / 64)))
+        if blocks > threads { blocks -= blocks % threads }
+        columnStep = threads == 1 || blocks <= 1 ? max(n, 1) : (n / blocks + 31) / 32 * 32
         columnBlocks = (n + columnStep - 1) / columnStep
     }
 

@@ -78,4 +78,17 @@ extension Tape {
             flow.add(gradient, to: y)
         }
     }
+
+    /// x with factor · part added to its columns from `column` on.
+    package func addingColumns(_ x: Variable, _ part: Variable, at column: Int, times factor: Float) -> Variable {
+        var value = x.value
+        value.addColumns(from: column, part.value, times: factor)
+        let columns = column..<column + part.value.columns
+        return record(value, from: [x, part]) { dY, flow in
+            flow.add(dY, to: x)
+            var gradient = dY.columns(columns)
+            gradient.scale(by: factor)
+            flow.add(gradient, to: part)
+        }
+    }
 }

@@ -134,7 +134,7 @@ package struct GradientFlow {
     /// Adds leftᵀ · right to the gradient of a weight.
     mutating func add(productOf left: Matrix, _ right: Matrix, to parameter: Int) {
         guard weights.isTrained[parameter] else { return }
-        let packed = PackedMatrix(right, workers: workers)
+        let packed = PackedMatrix(right, precision: weights.precision, workers: workers)
         if parameters.dense[parameter] == nil {
             parameters.dense[parameter] = left.product(packed, transposed: true, workers: workers)
         } else {

@@ -56,6 +56,7 @@ final class Trainer {
         self.checkpoints = checkpoints
         workers = Workers.shared(threads: configuration.compute.threads)
         set = try TrainingSet(pairs, corpus: corpus)
+        let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
         queries = TokenStore(
             set.texts,
@@ -215,7 +216,14 @@ final class Trainer {
         return (contrast, gradients(sums))
     }
 
-    private func weights(of role: Role) -> Weights { Weights(Array(state.parameters[model.range(of: role)])) }
+    private func weights(of role: Role) -> Weights {
+        let range = model.range(of: role)
+        return Weights(
+            Array(state.parameters[range]),
+            isTrained: model.traits[range].map(\.isTrained),
+            precision: configuration.compute.precision
+        )
+    }
 
     private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, _ weights: Weights) -> EmbeddedBatch {
         EmbeddedBatch(
@@ -302,7 +310,7 @@ final class Trainer {
         let (negatives, found) = try miner.mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
             let store = role == .query ? queries : documents
             return try EmbeddingJob(
-                tower: model.embedder.tower(for: role),
+                encoder: model.embedder.tower(for: role).encoder,
                 weights: weights(of: role),
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
@@ -333,6 +341,7 @@ final class Trainer {
         let result = try Evaluator.evaluate(
             model.embedder(with: state.parameters),
             on: development,
+            precision: configuration.compute.precision,
             workers: workers,
             cancellation: cancellation
         )
