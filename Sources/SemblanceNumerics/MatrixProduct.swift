@@ -282,19 +282,3 @@ private struct ProductTiles {
         return (row..<min(m, row + rowStep), column..<min(n, column + columnStep))
     }
 }
-
-extension Range<Int> {
-    /// Calls `body` with consecutive parts of `length` numbers at most.
-    fileprivate func split(by length: Int, on workers: Workers?, _ body: (Range<Int>) -> Void) {
-        let parts = (count + length - 1) / length
-        func run(_ part: Int) {
-            let start = lowerBound + part * length
-            body(start..<Swift.min(upperBound, start + length))
-        }
-        if let workers, parts > 1 {
-            workers.forEach(parts) { run($0) }
-        } else {
-            for part in 0..<parts { run(part) }
-        }
-    }
-}

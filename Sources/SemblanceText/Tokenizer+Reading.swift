@@ -49,7 +49,9 @@ extension Tokenizer {
             throw TextError(.invalidVocabulary, "\(file): \(list.count) tokens; at most \(Vocabulary.idLimit) are read")
         }
         let vocabulary = try Vocabulary(list, of: file)
-        var definition = TokenizerDefinition(normalizer: normalizer)
+        let pieces = WordPieces()
+        var definition = TokenizerDefinition(normalizer: Normalizer(normalizer), model: .wordPieces(pieces))
+        definition.decoder = pieces.decoderSource
         let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         definition.addSpecialTokens(special, from: vocabulary)
         try self.init(definition, vocabulary, of: file)
@@ -57,20 +59,10 @@ extension Tokenizer {
 
     convenience init(json: [UInt8], of file: String) throws(TextError) {
         let root = try JSONDocument(json, of: file).root
-        let model = try root.required("model")
-        if let type = try model.optional("type")?.string(), type != "WordPiece" {
-            throw TextError(.unsupported, "\(file): the model is \(type); only WordPiece is supported yet")
-        }
-        var list = TokenList()
-        try model.required("vocab").appendVocabulary(to: &list)
-        let vocabulary = try Vocabulary(list, of: file)
-
-        var definition = TokenizerDefinition()
-        definition.unknownToken = try model.required("unk_token").string()
-        definition.continuingPrefix = try model.required("continuing_subword_prefix").string()
-        definition.maximumWordLength = try model.required("max_input_chars_per_word").integer(in: 0...Int.max)
-        definition.normalizer = try root.optional("normalizer").map(BertNormalizer.init)
-        try checkPreTokenizer(root)
+        let (model, vocabulary) = try TokenizerModel.read(root.required("model"))
+        let normalizer = try Normalizer(root.optional("normalizer"))
+        let preTokenizer = try PreTokenizer(root.optional("pre_tokenizer"))
+        var definition = TokenizerDefinition(normalizer: normalizer, preTokenizer: preTokenizer, model: model)
         definition.added = try addedTokens(root, vocabulary)
         if let processor = try root.optional("post_processor") { definition.template = try Template(processor) }
         for id in definition.template.before + definition.template.after
@@ -90,76 +82,10 @@ extension TokenizerDefinition {
         for token in tokens {
             if let id = vocabulary.id(for: token) { added.append(AddedToken(id: id, content: token)) }
         }
-        decoder = Self.decoderSource(continuingPrefix)
         guard let first = added.first(where: { $0.content == "[CLS]" })?.id,
             let last = added.first(where: { $0.content == "[SEP]" })?.id
         else { return }
         template = Template(before: [first], after: [last], source: Template.bertSource(first, last))
-    }
-}
-
-extension BertNormalizer {
-    init(_ value: JSONValue) throws(TextError) {
-        try value.requireType("BertNormalizer")
-        cleanText = try value.optional("clean_text")?.bool() ?? true
-        handleChineseCharacters = try value.optional("handle_chinese_chars")?.bool() ?? true
-        stripAccents = try value.optional("strip_accents")?.bool()
-        lowercase = try value.optional("lowercase")?.bool() ?? true
-    }
-}
-
-extension Template {
-    init(_ value: JSONValue) throws(TextError) {
-        source = value.source
-        switch try value.required("type").string() {
-        case "TemplateProcessing":
-            let tokens = try value.required("special_tokens").members()
-            var texts = 0
-            for piece in try value.required("single").array() {
-                if let special = try piece.optional("SpecialToken") {
-                    let name = try special.required("id")
-                    let key = try name.string()
-                    guard let token = tokens.last(where: { $0.key == key }) else {
-                        throw TextError(
-                            .malformedFile,
-                            "\(value.document.file): \(name.path) is “\(key)”, which special_tokens lacks"
-                        )
-                    }
-                    for id in try token.value.required("ids").array() {
-                        if texts == 0 { before.append(try id.id()) } else { after.append(try id.id()) }
-                    }
-                } else {
-                    let sequence = try piece.required("Sequence").required("id")
-                    texts += 1
-                    guard try sequence.string() == "A", texts == 1 else {
-                        throw TextError(
-                            .unsupported,
-                            "\(value.document.file): \(sequence.path): a template for one text names it, A, once"
-                        )
-                    }
-                }
-            }
-            guard texts == 1 else {
-                throw TextError(.unsupported, "\(value.document.file): \(value.path).single lacks the text, A")
-            }
-        case "BertProcessing":
-            before = [try Self.tokenID(value.required("cls"))]
-            after = [try Self.tokenID(value.required("sep"))]
-        case let type:
-            throw TextError(
-                .unsupported,
-                "\(value.document.file): \(value.path) is \(type); TemplateProcessing and BertProcessing are supported"
-            )
-        }
-    }
-
-    /// The id of a pair of token and id.
-    private static func tokenID(_ value: JSONValue) throws(TextError) -> Int32 {
-        let pair = try value.array()
-        guard pair.count == 2 else {
-            throw TextError(.malformedFile, "\(value.document.file): \(value.path) is no pair of a token and its id")
-        }
-        return try pair[1].id()
     }
 }
 
@@ -178,25 +104,6 @@ extension Truncation {
         }
         source = value.source
     }
-}
-
-extension JSONValue {
-    fileprivate func requireType(_ supported: String) throws(TextError) {
-        let type = try required("type").string()
-        guard type == supported else {
-            throw TextError(.unsupported, "\(document.file): \(path) is \(type); only \(supported) is supported yet")
-        }
-    }
-}
-
-private func checkPreTokenizer(_ root: JSONValue) throws(TextError) {
-    guard let value = try root.optional("pre_tokenizer") else {
-        throw TextError(
-            .unsupported,
-            "\(root.document.file): pre_tokenizer is null; only BertPreTokenizer is supported yet"
-        )
-    }
-    try value.requireType("BertPreTokenizer")
 }
 
 /// Added tokens in the order in which they win: special ones first.
