@@ -97,7 +97,8 @@ extension TransformerEncoder {
     /// The same encoder with the adapters that the file has, if any.
     func addingAdapters(from weights: WeightFiles) throws -> TransformerEncoder {
         let own = tables.count
-        guard let first = try weights.tensor("adapters.0.down.weight") else { return self }
+        let name = "adapters.0.down.weight"
+        guard let first = try weights.tensor(name, named: name) else { return self }
         var result = adding(TransformerAdditions(adapterWidth: first.value.rows), seed: 0)
         for index in own..<result.tables.count {
             let parameter = result.tables[index]
