@@ -1,5 +1,5 @@
-// What the parts of the packed products share. Operands of all precisions are packed into words of 32 bits, each with one,
-// two or four consecutive elements of the inner dimension: a float, a pair of bfloat16, four bytes. A step is one word.
+// What the parts of the packed products share. Operands of all precisions are packed into words of 32 bits, each with
+// one, two or four consecutive elements of the inner dimension: a float, a pair of bfloat16, four bytes. A step is a word.
 #ifndef GEMM_INTERNAL_H
 #define GEMM_INTERNAL_H
 
@@ -40,8 +40,8 @@ typedef struct layout {
     int tiled; // in pieces, in which the words of one column lie side by side; else the words of one step do
 } layout;
 
-/// Packs `steps` steps from step l0 on of the operand's first n columns; group g starts at out + g * rows * group_steps.
-/// What is beyond k or n is zero.
+/// Packs `steps` steps from step l0 on of the operand's first n columns; group g starts at
+/// out + g * width * group_steps. What is beyond k or n is zero.
 void semblance_pack_words(
     const operand *x, size_t l0, size_t steps, size_t n, const layout *layout, size_t group_steps, word *out
 );

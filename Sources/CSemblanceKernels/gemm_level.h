@@ -1,6 +1,6 @@
-// The register tile of one precision and instruction set: ROWS × COLUMNS sums over a packed A panel and a packed B panel.
-// Included by gemm_kernels.c with NAME(x), TARGET, LANES, ROWS, VECTORS (a row's), SUM (a sum's type), DOT(a, b, sum) over
-// vectors of words, and VALUE(sum, i, j), the float that a sum stands for; all are undefined at the end.
+// The register tile of one precision and instruction set: ROWS × COLUMNS sums over packed rows of A and a packed panel.
+// Included by gemm_kernels.c with NAME(x), TARGET, LANES, ROWS, VECTORS (a row's), SUM (a sum's type), DOT(a, b, sum)
+// over vectors of words, and VALUE(sum, i, j), the float that a sum stands for; all are undefined at the end.
 
 typedef int32_t NAME(words) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef float NAME(floats) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));

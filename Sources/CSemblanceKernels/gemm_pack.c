@@ -180,8 +180,8 @@ static void pack_groups(
 }
 
 // MARK: Elements to words
-// A piece of n columns: their words, PIECE a column, side by side; or, where the columns themselves lie side by side, the
-// words of all n columns for each step.
+// A piece of n columns: PIECE words a column, side by side; or, where the columns themselves lie side by side, the words
+// of all n columns for each step.
 
 typedef uint16_t half_word __attribute__((may_alias));
 
@@ -289,7 +289,8 @@ void semblance_pack_words(
         for (size_t i = 0; i < n; i += columns) {
             size_t part = least(columns, n - i);
             const float *x = o->x + (count ? first * o->ls : 0) + i * o->is;
-            word *group = out + i / to->rows * to->width * group_steps + l * to->width, *piece = in_place ? group : words;
+            word *group = out + i / to->rows * to->width * group_steps + l * to->width;
+            word *piece = in_place ? group : words;
             if (o->precision == SEMBLANCE_BFLOAT16)
                 semblance_bfloat_piece(x, count, part, o->ls, o->is, piece);
             else

@@ -1,7 +1,7 @@
 // The AMX tile: 32 × 32 sums in four of the eight tile registers, over pieces of 16 steps.
-// Included by gemm_kernels.c with NAME(x), TARGET, TILES (what declares the registers), TILE_ZERO(t), TILE_LOAD(t, p, bytes
-// from row to row), TILE_STORE(t, p, bytes), TILE_DOT(sums, a, b) and FINISH; NAME, TILE_DOT and FINISH are undefined at
-// the end. Rows beyond the matrix are packed as zeros; of their sums nothing is kept.
+// Included by gemm_kernels.c with NAME(x), TARGET, TILES (what declares the registers), TILE_ZERO(t), TILE_LOAD(t, p,
+// bytes from row to row), TILE_STORE(t, p, bytes), TILE_DOT(sums, a, b) and FINISH; NAME, TILE_DOT and FINISH are
+// undefined at the end. Rows beyond the matrix are packed as zeros; of their sums nothing is kept.
 
 static TARGET void NAME(tile)(
     size_t rows, size_t columns, size_t steps, const word *a, const word *b, const char *ahead, size_t ahead_step,

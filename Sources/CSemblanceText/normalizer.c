@@ -162,6 +162,10 @@ semblance_span semblance_normalizer_run(
     const semblance_normalizer *normalizer, const uint8_t *text, size_t count, semblance_normalizer_memory *memory) {
     semblance_span span = {text, text + count};
     size_t written = 0;
+    if (normalizer->count == 1 && normalizer->steps[0].kind == BERT) { // most texts; nothing is moved
+        semblance_normalize(normalizer->steps[0].options, text, count, &memory->bert);
+        return (semblance_span){memory->bert.out.bytes, memory->bert.out.bytes + memory->bert.out.count};
+    }
     for (size_t i = 0; i < normalizer->count; i++) {
         const step *s = &normalizer->steps[i];
         if (s->kind == STRIP) {

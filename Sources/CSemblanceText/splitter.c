@@ -177,11 +177,16 @@ typedef struct {
     void *context;
 } job;
 
+static semblance_bytes *text_of(semblance_splitter_memory *memory, size_t number) {
+    if (!memory->texts) memory->texts = semblance_allocate(SEMBLANCE_SPLITTER_STEPS, sizeof(semblance_bytes));
+    return &memory->texts[number];
+}
+
 static bool run(const job *j, size_t number, const uint8_t *p, const uint8_t *end, bool first) {
     if (p == end) return true;
     if (number == j->splitter->count) return j->take(j->context, p, end);
     const step *s = &j->splitter->steps[number];
-    semblance_bytes *text = &j->memory->texts[number];
+    semblance_bytes *text = s->kind == CLASSES ? NULL : text_of(j->memory, number);
     if (s->kind == METASPACE) {
         write_marks(s, p, end, first, text);
         p = text->bytes;
@@ -219,5 +224,6 @@ bool semblance_splitter_is_bert(const semblance_splitter *splitter) {
 }
 
 void semblance_splitter_memory_free(semblance_splitter_memory *memory) {
-    for (size_t i = 0; i < SEMBLANCE_SPLITTER_STEPS; i++) free(memory->texts[i].bytes);
+    for (size_t i = 0; memory->texts && i < SEMBLANCE_SPLITTER_STEPS; i++) free(memory->texts[i].bytes);
+    free(memory->texts);
 }

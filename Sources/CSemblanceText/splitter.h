@@ -7,9 +7,9 @@
 
 enum { SEMBLANCE_SPLITTER_STEPS = 16 };
 
-/// What steps that change the text write, a place for each.
+/// What steps that change the text write, a place for each; made when there is a first one.
 typedef struct {
-    semblance_bytes texts[SEMBLANCE_SPLITTER_STEPS];
+    semblance_bytes *texts;
 } semblance_splitter_memory;
 
 /// Takes a word; false if no more words are wanted.

@@ -31,6 +31,17 @@ struct Normalizer {
         steps.insert(.lowercase, at: 0)
         return true
     }
+
+    /// Whether what a text begins with is never dropped without something in its place.
+    var keepsTextsBeginning: Bool {
+        steps.allSatisfy { step in
+            switch step {
+            case .form, .lowercase, .prepend: true
+            case .replace(let replacement): !replacement.content.isEmpty
+            case .bert, .stripAccents, .strip, .charsmap: false
+            }
+        }
+    }
 }
 
 /// BERT's normaliser; see `CSemblanceText` for what each step does.

@@ -22,6 +22,11 @@ struct PreTokenizer {
         source: #"{ "type": "BertPreTokenizer" }"#
     )
 
+    /// Whether it matters if a word begins the text.
+    var asksForTextsBeginning: Bool {
+        steps.contains { if case .metaspace(_, SEMBLANCE_PREFIX_FIRST, _) = $0 { true } else { false } }
+    }
+
     /// Whether the words the model gets are bytes, which its vocabulary writes as letters.
     var makesBytes: Bool {
         if case .byteLevel? = steps.last { true } else { false }

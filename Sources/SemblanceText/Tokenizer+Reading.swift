@@ -2,7 +2,8 @@ internal import CSemblanceText
 public import Foundation
 
 extension Tokenizer {
-    /// Reads a `tokenizer.json`, or a folder that holds one, or one that holds a `vocab.txt`.
+    /// Reads a `tokenizer.json`, or a folder that holds one; or one with BERT's `vocab.txt`, or with RoBERTa's
+    /// `vocab.json` and `merges.txt`.
     ///
     /// - Throws: ``TextError`` that names the file and what in it is broken or not supported.
     public convenience init(contentsOf file: URL) throws {
@@ -12,16 +13,34 @@ extension Tokenizer {
             try self.init(json: readFile(file), of: file.path)
             return
         }
-        let json = file.appendingPathComponent("tokenizer.json")
-        let vocabulary = file.appendingPathComponent("vocab.txt")
-        if FileManager.default.fileExists(atPath: json.path) {
+        func named(_ name: String) -> URL? {
+            let url = file.appendingPathComponent(name)
+            return FileManager.default.fileExists(atPath: url.path) ? url : nil
+        }
+        let configuration = file.appendingPathComponent("tokenizer_config.json")
+        if let json = named("tokenizer.json") {
             try self.init(json: readFile(json), of: json.path)
-        } else if FileManager.default.fileExists(atPath: vocabulary.path) {
-            let configuration = file.appendingPathComponent("tokenizer_config.json")
+        } else if let lines = named("vocab.txt") {
             let normalizer = try normalizer(ofConfiguration: configuration)
-            try self.init(lines: readFile(vocabulary), normalizer: normalizer, of: vocabulary.path)
+            try self.init(lines: readFile(lines), normalizer: normalizer, of: lines.path)
+        } else if let vocabulary = named("vocab.json"), let merges = named("merges.txt") {
+            try self.init(
+                vocabulary: readFile(vocabulary),
+                merges: readFile(merges),
+                addsPrefixSpace: readConfiguration(configuration)?.optional("add_prefix_space")?.bool() ?? false,
+                of: "\(vocabulary.path) and merges.txt"
+            )
+        } else if let model = ["sentencepiece.bpe.model", "spiece.model", "tokenizer.model"].compactMap(named).first {
+            throw TextError(
+                .unsupported,
+                "\(model.path): models of sentencepiece aren't read; save a tokenizer.json beside it with "
+                    + "transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+            )
         } else {
-            throw TextError(.unreadableFile, "\(file.path): the folder holds neither tokenizer.json nor vocab.txt")
+            throw TextError(
+                .unreadableFile,
+                "\(file.path): the folder holds no tokenizer.json, vocab.txt, or vocab.json with merges.txt"
+            )
         }
     }
 
@@ -62,6 +81,13 @@ extension Tokenizer {
         let (model, vocabulary) = try TokenizerModel.read(root.required("model"))
         let normalizer = try Normalizer(root.optional("normalizer"))
         let preTokenizer = try PreTokenizer(root.optional("pre_tokenizer"))
+        if preTokenizer.asksForTextsBeginning, !normalizer.keepsTextsBeginning,
+            let value = try root.optional("pre_tokenizer")
+        {
+            throw value.unsupported(
+                "Metaspace with the prepend_scheme first, after a normalizer that may drop a text's beginning"
+            )
+        }
         var definition = TokenizerDefinition(normalizer: normalizer, preTokenizer: preTokenizer, model: model)
         definition.added = try addedTokens(root, vocabulary)
         if let processor = try root.optional("post_processor") { definition.template = try Template(processor) }
@@ -144,12 +170,17 @@ private func addedTokens(_ root: JSONValue, _ vocabulary: Vocabulary) throws(Tex
 /// How a folder's `tokenizer_config.json` wants texts normalised; BERT's way where it is silent or missing.
 private func normalizer(ofConfiguration file: URL) throws -> BertNormalizer {
     var normalizer = BertNormalizer()
-    guard FileManager.default.fileExists(atPath: file.path) else { return normalizer }
-    let root = try JSONDocument(readFile(file), of: file.path).root
+    guard let root = try readConfiguration(file) else { return normalizer }
     normalizer.lowercase = try root.optional("do_lower_case")?.bool() ?? true
     normalizer.stripAccents = try root.optional("strip_accents")?.bool()
     normalizer.handleChineseCharacters = try root.optional("tokenize_chinese_chars")?.bool() ?? true
     return normalizer
+}
+
+/// A folder's `tokenizer_config.json`, if there is one.
+private func readConfiguration(_ file: URL) throws -> JSONValue? {
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    return try JSONDocument(readFile(file), of: file.path).root
 }
 
 /// The bytes of a plain file of reasonable size.

@@ -57,18 +57,18 @@ void semblance_product_packed(
 /// packed + p * semblance_panel_words(precision, k).
 ///
 /// bf16: rounded to the nearest, ties to even; NaN stays NaN.
-/// int8: column j becomes q = b / s, rounded to the nearest, from -127 to 127, with s its largest size / 127. A column of
-/// sizes below 1e-36 is 0; one with a NaN or an infinity makes its column of every product NaN.
+/// int8: column j becomes q = b / s, rounded to the nearest, from -127 to 127, with s its largest size / 127. A column
+/// of sizes below 1e-36 is 0; one with a NaN or an infinity makes its column of every product NaN.
 void semblance_pack_as(
     semblance_precision precision, size_t k, size_t n, const float *_Nonnull b, size_t row_stride, size_t column_stride,
     float *_Nonnull packed
 );
 
-/// As semblance_product_packed, with both operands rounded. On one CPU, an element's bits depend on its row of A and its
-/// column of B alone.
+/// As semblance_product_packed, with both operands rounded. On one CPU, an element's bits depend on its row of A and
+/// its column of B alone.
 ///
-/// bf16: A is rounded as B is. Sums are fp32, in ascending order of k; within two or 32 consecutive elements the order is
-/// the instruction's. Subnormal numbers may count as 0.
+/// bf16: A is rounded as B is. Sums are fp32, in ascending order of k; within two or 32 consecutive elements the order
+/// is the instruction's. Subnormal numbers may count as 0.
 /// int8: row i of A becomes q = round(a / r) + z, from 0 to 255, with r = (largest - smallest) / 255, 0 among them, and
 /// z the q of 0; the sum of (q - z) · q of B is exact, and s = sum * (r * s of the column). Rows as columns above:
 /// too small ones are 0, one with a NaN or an infinity makes its row of C NaN.

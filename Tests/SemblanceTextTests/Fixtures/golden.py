@@ -142,8 +142,10 @@ class Goldens:
         self.store(name + ".ends", np.cumsum([len(p) for p in packed]), "<i8")
 
     def add_case(self, name, tokenizer, texts_name, texts, special=True):
-        if not os.path.exists(os.path.join(self.folder, name + ".json")):
-            tokenizer.save(os.path.join(self.folder, name + ".json"))
+        path = os.path.join(self.folder, name + ".json")
+        if not os.path.exists(path):
+            tokenizer.save(path)
+        tokenizer = Tokenizer.from_file(path)  # scores change a little when they are written and read
         ids_name = f"{name}-{texts_name}-{special}"
         ids = [e.ids for start in range(0, len(texts), 10_000)
                for e in tokenizer.encode_batch_fast(texts[start : start + 10_000], add_special_tokens=special)]  # fmt: skip
