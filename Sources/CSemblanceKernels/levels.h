@@ -15,13 +15,12 @@ typedef double double8v __attribute__((vector_size(64), aligned(8)));
 #define BODY static inline __attribute__((always_inline))
 
 #if defined(__x86_64__)
-/// Defines `semblance_name parameters`, which calls `name_body arguments`.
-#define LEVELS(returns, name, parameters, arguments)                                                                   \
+#define LEVELS_AS(linkage, returns, name, parameters, arguments)                                                       \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))) static returns name##_avx512 parameters {        \
         return name##_body arguments;                                                                                  \
     }                                                                                                                  \
     __attribute__((target("avx2,fma"))) static returns name##_avx2 parameters { return name##_body arguments; }        \
-    returns semblance_##name parameters {                                                                              \
+    linkage returns semblance_##name parameters {                                                                      \
         switch (semblance_cpu()) {                                                                                     \
         case SEMBLANCE_CPU_AVX512: return name##_avx512 arguments;                                                     \
         case SEMBLANCE_CPU_AVX2: return name##_avx2 arguments;                                                         \
@@ -29,8 +28,13 @@ typedef double double8v __attribute__((vector_size(64), aligned(8)));
         }                                                                                                              \
     }
 #else
-#define LEVELS(returns, name, parameters, arguments)                                                                   \
-    returns semblance_##name parameters { return name##_body arguments; }
+#define LEVELS_AS(linkage, returns, name, parameters, arguments)                                                       \
+    linkage returns semblance_##name parameters { return name##_body arguments; }
 #endif
+
+/// Defines `semblance_name parameters`, which calls `name_body arguments`.
+#define LEVELS(returns, name, parameters, arguments) LEVELS_AS(, returns, name, parameters, arguments)
+/// The same for one file alone.
+#define PRIVATE_LEVELS(returns, name, parameters, arguments) LEVELS_AS(static, returns, name, parameters, arguments)
 
 #endif

@@ -5,8 +5,9 @@ internal import SemblanceText
 extension Embedder {
     /// Opens a model folder of sentence-transformers or model2vec.
     ///
-    /// Supported are static embeddings, each role its own or one for both, with or without a linear projection and
-    /// normalisation.
+    /// Supported are static embeddings and transformers (BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, ModernBERT), each
+    /// role its own or one for both, with or without linear projections and normalisation. A transformer's folder
+    /// without modules.json is read as sentence-transformers does: its tokens' mean.
     ///
     /// - Throws: ``EncoderError``, or what reading the tokenizer or the weights throws; all name the file.
     public init(contentsOf folder: URL) throws {
@@ -23,10 +24,15 @@ extension Embedder {
             try self.init(model2vecFolder: folder, weights: weights)
         } else if hasModules {
             try self.init(sentenceTransformersFolder: folder, modulesFile: modulesFile)
+        } else if FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path) {
+            self.init(
+                queryTower: try Self.transformerTower(in: folder, pooling: PoolingConfiguration(), dense: []),
+                normalizes: false
+            )
         } else {
             throw EncoderError(
                 code: .unsupportedModel,
-                message: "\(folder.path) holds neither modules.json (sentence-transformers) nor a model2vec model"
+                message: "\(folder.path) holds neither modules.json (sentence-transformers) nor a model's config.json"
             )
         }
     }
@@ -43,16 +49,19 @@ extension Embedder {
             entries.removeLast()
         }
         let prompts = Dictionary(
-            uniqueKeysWithValues: Role.allCases.map { role in
-                let fallback = settings.defaultPromptName.flatMap { settings.prompts?[$0] } ?? ""
-                return (role, settings.prompts?[role.rawValue] ?? fallback)
-            }
+            uniqueKeysWithValues: Role.allCases.map { ($0, settings.prompt(for: $0)) }
         )
         if let router = entries.first, router.kind == "Router", entries.count == 1 {
             let routes = try readJSON(
                 RouterConfiguration.self,
                 from: folder.appending(path: router.path).appending(path: "router_config.json")
             )
+            guard routes.parameters?.mappings?.isEmpty ?? true else {
+                throw EncoderError(
+                    code: .unsupportedModel,
+                    message: "router_config.json in \(folder.path) has route_mappings, which are not supported"
+                )
+            }
             func tower(_ role: Role) throws -> Tower {
                 guard let names = routes.structure[role.rawValue] else {
                     throw EncoderError(
@@ -82,64 +91,112 @@ extension Embedder {
         return try readJSON(SentenceTransformersConfiguration.self, from: file)
     }
 
-    /// A static embedding, then at most one linear projection.
+    /// A static embedding or a transformer with its pooling, then linear layers.
     private static func tower(of modules: [ModuleEntry], in folder: URL) throws -> Tower {
-        guard let first = modules.first, first.kind == "StaticEmbedding" else {
-            throw EncoderError(
+        func unsupported(_ module: ModuleEntry?) -> EncoderError {
+            EncoderError(
                 code: .unsupportedModel,
-                message: "the model in \(folder.path) begins with \(modules.first?.type ?? "nothing"): "
-                    + "only StaticEmbedding is supported"
+                message: "the model in \(folder.path) has a module \(module?.type ?? "of no kind") at position "
+                    + "\(module?.idx ?? 0): supported are StaticEmbedding, or Transformer and Pooling, then Dense, then Normalize"
             )
         }
-        let location = folder.appending(path: first.path)
-        let tokenizer = try Tokenizer(contentsOf: location.appending(path: "tokenizer.json"))
-        let weightsFile = location.appending(path: "model.safetensors")
+        func location(_ module: ModuleEntry) -> URL { folder.appending(path: module.path) }
+        guard let first = modules.first else { throw unsupported(nil) }
+        let isTransformer =
+            ["Transformer", Tower.Module.adapted].contains(first.kind) && modules.count > 1
+            && modules[1].kind == "Pooling"
+        guard isTransformer || first.kind == "StaticEmbedding" else {
+            throw unsupported(first.kind == "Transformer" && modules.count > 1 ? modules[1] : first)
+        }
+        let rest = modules.dropFirst(isTransformer ? 2 : 1)
+        if let other = rest.first(where: { $0.kind != "Dense" }) ?? (isTransformer ? nil : rest.dropFirst().first) {
+            throw unsupported(other)
+        }
+        if isTransformer {
+            let pooling = try readJSON(
+                PoolingConfiguration.self,
+                from: location(modules[1]).appending(path: "config.json")
+            )
+            return try transformerTower(in: location(first), pooling: pooling, dense: rest.map(location))
+        }
+        let tokenizer = try Tokenizer(contentsOf: location(first).appending(path: "tokenizer.json"))
+        let weightsFile = location(first).appending(path: "model.safetensors")
         let weights = try SafetensorsFile(contentsOf: weightsFile)
         let table = try weights.matrix("embedding.weight")
         try check(table, of: weightsFile, for: tokenizer)
-        var projection: StaticEncoder.Projection?
-        for module in modules.dropFirst() {
-            guard module.kind == "Dense", projection == nil else {
-                throw EncoderError(
-                    code: .unsupportedModel,
-                    message: "the model in \(folder.path) has a module \(module.type) at position \(module.idx): "
-                        + "supported are StaticEmbedding, one Dense, Normalize, in this order"
-                )
-            }
-            projection = try Self.projection(in: folder.appending(path: module.path), inputs: table.columns)
-        }
         return Tower(
             tokenizer: tokenizer,
-            encoder: StaticEncoder(table: table, projection: projection),
+            encoder: StaticEncoder(
+                table: table,
+                projection: try rest.first.map { try DenseLayer(contentsOf: location($0), inputs: table.columns) }
+            ),
             preparation: TextPreparation()
         )
     }
 
-    private static func projection(in folder: URL, inputs: Int) throws -> StaticEncoder.Projection {
-        let settings = try readJSON(DenseConfiguration.self, from: folder.appending(path: "config.json"))
-        let activation = settings.activation?.split(separator: ".").last ?? "Tanh"
-        guard activation == "Identity" else {
+    private static func transformerTower(
+        in folder: URL,
+        pooling: PoolingConfiguration,
+        dense: [URL]
+    ) throws -> Tower {
+        let configurationFile = folder.appending(path: "config.json")
+        let file = try readJSON(TransformerFile.self, from: configurationFile)
+        guard let architecture = TransformerArchitecture(rawValue: file.modelType) else {
             throw EncoderError(
                 code: .unsupportedModel,
-                message:
-                    "the Dense module in \(folder.path) has the activation \(activation): only Identity is supported"
+                message: "\(configurationFile.path): model_type is \(file.modelType): supported are "
+                    + TransformerArchitecture.allCases.map(\.rawValue).joined(separator: ", ")
             )
         }
-        let file = folder.appending(path: "model.safetensors")
-        let weights = try SafetensorsFile(contentsOf: file)
-        let weight = try weights.matrix("linear.weight")
-        let bias = try settings.hasBias ? weights.matrix("linear.bias") : nil
-        guard weight.columns == inputs, weight.rows == settings.outputs, bias.map({ $0.count == weight.rows }) ?? true
-        else {
+        let configuration = try architecture.configuration(file, at: configurationFile.path)
+        let (settings, settingsFile) = try TextSettings.read(in: folder)
+        var tokenizer = try Tokenizer(contentsOf: folder)
+        if settings.lowercase ?? false { tokenizer = try tokenizer.lowercasing() }
+        guard tokenizer.vocabularySize <= configuration.vocabulary else {
             throw EncoderError(
                 code: .invalidFile,
-                message: "\(file.path): linear.weight is \(weight.rows) × \(weight.columns), "
-                    + "expected \(settings.outputs) × \(inputs)"
+                message: "\(configurationFile.path): vocab_size is \(configuration.vocabulary), but the tokenizer has "
+                    + "\(tokenizer.vocabularySize) tokens: the files do not belong together"
             )
         }
-        return StaticEncoder.Projection(
-            weight: weight,
-            bias: bias.map { Matrix(rows: 1, columns: $0.count, elements: $0.elements) }
+        let weights = try WeightFiles(in: folder)
+        let prefix = try architecture.prefix(in: weights)
+        let parameters = try architecture.parameters(of: configuration, from: weights, prefix: prefix)
+        if let width = pooling.width, width != configuration.width {
+            throw EncoderError(
+                code: .invalidFile,
+                message: "\(folder.path): Pooling expects tokens of \(width) components, but the transformer's have "
+                    + "\(configuration.width)"
+            )
+        }
+        var inputs = configuration.width * pooling.modes.count
+        var projections: [DenseLayer] = []
+        for folder in dense {
+            projections.append(try DenseLayer(contentsOf: folder, inputs: inputs))
+            inputs = projections.last?.weight.rows ?? inputs
+        }
+        let source = try TransformerSource(
+            folder: folder,
+            places: file.places,
+            limit: configuration.maximumLength,
+            asked: (settings.maximumLength, settingsFile),
+            weights: weights,
+            prefix: prefix
+        )
+        var preparation = TextPreparation()
+        preparation.addsSpecialTokens = true
+        preparation.maximumLength = source.maximumLength
+        preparation.poolsPrompt = pooling.includesPrompt ?? true
+        return Tower(
+            tokenizer: tokenizer,
+            encoder: try TransformerEncoder(
+                configuration,
+                parameters: parameters,
+                poolings: pooling.modes,
+                projections: projections
+            ).addingAdapters(from: weights),
+            preparation: preparation,
+            source: source
         )
     }
 
@@ -151,6 +208,7 @@ extension Embedder {
                     + "but the tokenizer \(tokenizer.vocabularySize) tokens: the files do not belong together"
             )
         }
+        try table.checkFinite("the table", in: file.path)
     }
 
     private init(model2vecFolder folder: URL, weights: SafetensorsFile) throws {

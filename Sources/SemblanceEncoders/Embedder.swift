@@ -93,33 +93,55 @@ public struct Embedder: Sendable {
                     "a dimension of \(dimension) was asked for: this model's embeddings have 1 to \(self.dimension)"
             )
         }
+        try options.compute.validate()
         let tower = tower(for: role)
         let prompt = prompts[role] ?? ""
-        let normalizes = options.normalizes ?? self.normalizes
+        let (encoder, weights) = tower.prepared(options.compute.precision)
+        let job = EmbeddingJob(
+            encoder: encoder,
+            weights: weights,
+            skipped: tower.skippedTokens(prompt: prompt),
+            dimension: dimension,
+            normalizes: options.normalizes ?? self.normalizes
+        )
+        guard tower.encoder.tokensPerChunk == nil else {
+            let tokens = try tokenize(texts, tower, prompt: prompt, workers: workers, cancellation: cancellation)
+            return (try job.run(tokens, workers, cancellation), tokens.tokenCount)
+        }
         let chunks = Self.chunks(of: texts)
-        var result = Matrix(rows: texts.count, columns: dimension)
         var tokenCounts = [Int](repeating: 0, count: chunks.count)
-        unsafe try result.withMutablePointer { target in
-            unsafe try tokenCounts.withUnsafeMutableBufferPointer { tokenCounts in
-                try workers.forEach(
-                    chunks.count,
-                    throwing: { index in
-                        try cancellation.check()
-                        let tokens = tower.tokenize(texts[chunks[index]], prompt: prompt)
-                        var embeddings = tower.encoder.encode(tokens).leadingColumns(dimension)
-                        if normalizes { embeddings = UnitRows(embeddings).output }
-                        unsafe embeddings.withPointer {
-                            unsafe (target + chunks[index].lowerBound * dimension).update(
-                                from: $0,
-                                count: embeddings.count
-                            )
-                        }
-                        unsafe tokenCounts[index] = tokens.tokenCount
-                    }
-                )
+        let embeddings = unsafe try tokenCounts.withUnsafeMutableBufferPointer { tokenCounts in
+            try job.run(chunks, texts: texts.count, workers, cancellation) { index in
+                let tokens = tower.tokenize(texts[chunks[index]], prompt: prompt)
+                unsafe tokenCounts[index] = tokens.tokenCount
+                return tokens
             }
         }
-        return (result, tokenCounts.reduce(0, +))
+        return (embeddings, tokenCounts.reduce(0, +))
+    }
+
+    /// The tokens of all texts.
+    private func tokenize(
+        _ texts: [String],
+        _ tower: Tower,
+        prompt: String,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws -> TokenBatch {
+        let chunks = Self.chunks(of: texts)
+        var parts = [TokenBatch](repeating: TokenBatch(), count: chunks.count)
+        unsafe try parts.withUnsafeMutableBufferPointer { parts in
+            try workers.forEach(
+                chunks.count,
+                throwing: { index in
+                    try cancellation.check()
+                    unsafe parts[index] = tower.tokenize(texts[chunks[index]], prompt: prompt)
+                }
+            )
+        }
+        var tokens = TokenBatch()
+        for part in parts { tokens.append(contentsOf: part) }
+        return tokens
     }
 
     /// Consecutive texts of about 16 KB together: small enough to share among threads, large enough to cost nothing.

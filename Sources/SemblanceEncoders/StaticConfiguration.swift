@@ -60,7 +60,7 @@ public struct StaticConfiguration: Hashable, Sendable, Codable {
             let table = random.normal(rows: tokenizer.vocabularySize, columns: dimension)
             let bound = 1 / Float(dimension).squareRoot()
             let head = projection.map { outputs in
-                StaticEncoder.Projection(
+                DenseLayer(
                     weight: random.uniform(rows: outputs, columns: dimension, in: -bound...bound),
                     bias: Matrix(rows: 1, columns: outputs)
                 )

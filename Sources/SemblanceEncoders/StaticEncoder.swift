@@ -13,20 +13,9 @@ package struct StaticEncoder: TextEncoder {
     let table: Matrix
     /// `[V]`: constant factors of the rows while training; ``foldingWeights()`` multiplies them in.
     let weights: [Float]?
-    let projection: Projection?
+    let projection: DenseLayer?
 
-    /// A linear layer behind the mean: `weight` is `[P, D]`, `bias` `[1, P]`.
-    package struct Projection: Sendable {
-        package var weight: Matrix
-        package var bias: Matrix?
-
-        package init(weight: Matrix, bias: Matrix?) {
-            self.weight = weight
-            self.bias = bias
-        }
-    }
-
-    package init(table: Matrix, weights: [Float]? = nil, projection: Projection? = nil) {
+    package init(table: Matrix, weights: [Float]? = nil, projection: DenseLayer? = nil) {
         self.table = table
         self.weights = weights
         self.projection = projection
@@ -34,34 +23,29 @@ package struct StaticEncoder: TextEncoder {
 
     package var dimension: Int { projection?.weight.rows ?? table.columns }
 
+    package var tokensPerChunk: Int? { nil }
+
+    /// There is none: one dropped token would be the change of a word.
+    package var dropout: Float { 0 }
+
+    package var merged: StaticEncoder { self }
+
     package var parameters: [Parameter] {
-        var parameters = [Parameter(name: "embedding.weight", layout: .table, value: table)]
-        if let projection {
-            parameters.append(Parameter(name: "linear.weight", layout: .dense, value: projection.weight))
-            if let bias = projection.bias {
-                parameters.append(Parameter(name: "linear.bias", layout: .dense, value: bias))
-            }
-        }
-        return parameters
+        [Parameter(names: ["embedding.weight"], layout: .table, value: table)] + (projection?.parameters ?? [])
     }
 
     package func replacingParameters(_ values: [Matrix]) -> StaticEncoder {
         precondition(values.count == parameters.count, "\(values.count) values for \(parameters.count) parameters")
-        return StaticEncoder(
-            table: values[0],
-            weights: weights,
-            projection: values.count > 1 ? Projection(weight: values[1], bias: values.count > 2 ? values[2] : nil) : nil
-        )
+        var rest = values.dropFirst()
+        var projection = projection
+        projection?.takeParameters(&rest)
+        return StaticEncoder(table: values[0], weights: weights, projection: projection)
     }
 
-    package func encode(_ tokens: TokenBatch, on tape: Tape) -> Variable {
+    package func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable {
         let mean = tape.embeddingMean(table: 0, ids: tokens.ids, offsets: tokens.offsets, weights: weights)
-        guard let projection else { return mean }
-        return tape.linear(
-            mean,
-            weight: tape.parameter(1),
-            bias: projection.bias == nil ? nil : tape.parameter(2)
-        )
+        var first = 1
+        return projection?.apply(to: mean, first: &first, on: tape) ?? mean
     }
 
     /// The same encoder with its token weights multiplied into the table, as files hold it.

@@ -11,14 +11,21 @@ package struct Parameter: Sendable {
         case table
     }
 
-    /// The name in the model's file.
-    package let name: String
+    /// The tensors of the model's file whose rows, one after another, it holds; mostly one.
+    package let names: [String]
     package let layout: Layout
+    /// Whether the file holds it as a list of numbers, not as a matrix of one row.
+    package let isVector: Bool
     package var value: Matrix
+    /// Whether training changes it.
+    package var isTrained = true
+    /// What the learning rate is multiplied by.
+    package var rateFactor: Float = 1
 
-    package init(name: String, layout: Layout, value: Matrix) {
-        self.name = name
+    package init(names: [String], layout: Layout = .dense, isVector: Bool = false, value: Matrix) {
+        self.names = names
         self.layout = layout
+        self.isVector = isVector
         self.value = value
     }
 }
@@ -29,16 +36,17 @@ package protocol TextEncoder: Sendable {
     var dimension: Int { get }
     /// What is trained, in a fixed order.
     var parameters: [Parameter] { get }
+    /// How many tokens are worth a chunk of their own, so that work on them stays in a core's cache; `nil` where a
+    /// token is next to no work and texts are counted instead.
+    var tokensPerChunk: Int? { get }
+    /// The rate of dropout while training; 0 is none.
+    var dropout: Float { get }
+    /// The same embeddings with as few weights as can be: what embedding uses, and files hold.
+    var merged: Self { get }
     /// The same encoder with other values, in the order of ``parameters``.
     func replacingParameters(_ values: [Matrix]) -> Self
-    /// `[texts, dimension]`, before any normalisation; parameters are read from the tape.
-    func encode(_ tokens: TokenBatch, on tape: Tape) -> Variable
-}
-
-extension TextEncoder {
-    /// The embeddings of a chunk of texts, nothing kept for a way back.
-    package func encode(_ tokens: TokenBatch) -> Matrix {
-        let tape = Tape(parameters: parameters.map(\.value), isRecording: false)
-        return tape[encode(tokens, on: tape)]
-    }
+    /// `[texts, dimension]`, before any normalisation; weights are read from the tape, in the order of ``parameters``.
+    ///
+    /// - Parameter skipped: how many tokens at each text's beginning, its prompt, are read but not pooled.
+    func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable
 }

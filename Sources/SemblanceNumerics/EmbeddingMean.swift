@@ -28,8 +28,8 @@ extension Tape {
     ///   - offsets: one more than there are texts.
     ///   - weights: `[V]`, constant.
     package func embeddingMean(table: Int, ids: [Int32], offsets: [Int32], weights: [Float]?) -> Variable {
-        let value = Self.embeddingMean(table: parameters[table], ids: ids, offsets: offsets, weights: weights)
-        return record(value) { dY, flow in
+        let value = Self.embeddingMean(table: self.weights[table], ids: ids, offsets: offsets, weights: weights)
+        return record(value, from: [], parameters: [table]) { dY, flow in
             flow.add(TokenGradient(ids: ids, offsets: offsets, gradient: dY, weights: weights), toTable: table)
         }
     }

@@ -10,30 +10,49 @@ extension Tape {
     ///
     /// - Parameters:
     ///   - x: `[B, I]`.
-    ///   - weight: `[O, I]`.
-    ///   - bias: `[1, O]`.
+    ///   - weight: index of W, `[O, I]`.
+    ///   - bias: index of b, `[1, O]`.
     /// - Returns: `[B, O]`.
-    package func linear(_ x: Variable, weight: Variable, bias: Variable?) -> Variable {
-        let (input, w) = (self[x], self[weight])
-        let output = input.product(PackedMatrix(w, transposed: true), bias: bias.map { self[$0] })
-        return record(output) { dY, flow in
+    package func linear(_ x: Variable, weight: Int, bias: Int?) -> Variable {
+        let input = x.value
+        let output = input.product(
+            weights.packed(weight, transposed: true, workers: workers),
+            bias: bias.map { weights[$0] },
+            workers: workers
+        )
+        return record(output, from: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) { dY, flow in
             // y = x · Wᵀ + b, so dX = dY · W, dW = dYᵀ · x, and db is the sum of dY's rows.
-            flow.add(dY.product(w), to: x)
-            flow.add(dY.product(input, transposed: true), to: weight)
-            if let bias { flow.add(dY.sumOfRows, to: bias) }
+            if flow.reaches(x) {
+                let w = flow.weights.packed(weight, transposed: false, workers: flow.workers)
+                flow.add(dY.product(w, workers: flow.workers), to: x)
+            }
+            flow.add(productOf: dY, input, to: weight)
+            if let bias { flow.add(columnSumsOf: dY, to: bias) }
         }
     }
 }
 
 extension Matrix {
-    /// `[1, columns]`: the sum of all rows, in their order.
-    fileprivate var sumOfRows: Matrix {
-        var sum = Matrix(rows: 1, columns: columns)
-        unsafe sum.withMutablePointer { sum in
-            unsafe withPointer {
-                for index in 0..<rows { unsafe semblance_add_scaled(sum, $0 + index * columns, columns, 1) }
+    /// Adds Σ over rows of x, times y element by element where given, to this matrix of one row.
+    mutating func add(columnSumsOf x: Matrix, times y: Matrix? = nil, workers: Workers?) {
+        precondition(rows == 1 && columns == x.columns, "\(self) for the columns of \(x)")
+        unsafe withMutablePointer { sums in
+            unsafe x.withPointer { x_ in
+                // Every thread has some columns of its own, so the rows are added in their order.
+                (0..<x.columns).split(by: max(128, 65_536 / max(x.rows, 1) / 16 * 16), on: workers) { part in
+                    func add(_ y: UnsafePointer<Float>?) {
+                        unsafe semblance_add_column_sums(
+                            x_ + part.lowerBound,
+                            y.map { unsafe $0 + part.lowerBound },
+                            x.rows,
+                            part.count,
+                            x.columns,
+                            sums + part.lowerBound
+                        )
+                    }
+                    if let y { unsafe y.withPointer { unsafe add($0) } } else { add(nil) }
+                }
             }
         }
-        return sum
     }
 }

@@ -34,16 +34,45 @@ extension Matrix {
     }
 
     /// The first `dimension` columns of every row.
-    package func leadingColumns(_ dimension: Int) -> Matrix {
-        precondition(dimension >= 0 && dimension <= columns, "\(dimension) of \(columns) columns")
-        if dimension == columns { return self }
-        var result = Matrix(uninitializedRows: rows, columns: dimension)
+    package func leadingColumns(_ dimension: Int) -> Matrix { columns(0..<dimension) }
+
+    /// The columns of `range`, copied.
+    package func columns(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
+        if range.count == columns { return self }
+        var result = Matrix(uninitializedRows: rows, columns: range.count)
         unsafe result.withMutablePointer { target in
             unsafe withPointer { source in
                 for row in 0..<rows {
-                    unsafe (target + row * dimension).update(from: source + row * columns, count: dimension)
+                    unsafe (target + row * range.count).update(
+                        from: source + row * columns + range.lowerBound,
+                        count: range.count
+                    )
                 }
             }
+        }
+        return result
+    }
+
+    /// The matrices beside each other.
+    package static func concatenatingColumns(_ parts: [Matrix]) -> Matrix {
+        let rows = parts[0].rows
+        var result = Matrix(uninitializedRows: rows, columns: parts.reduce(0) { $0 + $1.columns })
+        let columns = result.columns
+        var first = 0
+        for part in parts {
+            precondition(part.rows == rows, "\(part) beside \(rows) rows")
+            unsafe result.withMutablePointer { target in
+                unsafe part.withPointer { source in
+                    for row in 0..<rows {
+                        unsafe (target + row * columns + first).update(
+                            from: source + row * part.columns,
+                            count: part.columns
+                        )
+                    }
+                }
+            }
+            first += part.columns
         }
         return result
     }
@@ -87,5 +116,41 @@ extension Matrix {
             }
         }
         return result
+    }
+}
+
+extension Matrix {
+    /// The matrix with 1 on its diagonal.
+    package static func identity(_ size: Int) -> Matrix {
+        var result = Matrix(rows: size, columns: size)
+        for index in 0..<size { result[index, index] = 1 }
+        return result
+    }
+
+    /// Adds all rows of `other` to the rows from `row` on.
+    package mutating func addRows(from row: Int, _ other: Matrix) {
+        precondition(columns == other.columns && row >= 0 && row + other.rows <= rows, "\(other) at row \(row)")
+        let offset = row * columns
+        unsafe withMutablePointer { target in
+            unsafe other.withPointer { unsafe semblance_add_scaled(target + offset, $0, other.count, 1) }
+        }
+    }
+
+    /// Adds factor · `other` to the columns from `column` on.
+    mutating func addColumns(from column: Int, _ other: Matrix, times factor: Float) {
+        precondition(rows == other.rows && column >= 0 && column + other.columns <= columns, "\(other) at \(column)")
+        let columns = columns
+        unsafe withMutablePointer { target in
+            unsafe other.withPointer { source in
+                for row in 0..<other.rows {
+                    unsafe semblance_add_scaled(
+                        target + row * columns + column,
+                        source + row * other.columns,
+                        other.columns,
+                        factor
+                    )
+                }
+            }
+        }
     }
 }

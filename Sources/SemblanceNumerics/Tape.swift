@@ -1,100 +1,152 @@
 // Reverse mode over whole matrices: ops record how a gradient flows back, the tape runs that in reverse.
 
 /// A matrix on a tape.
-package struct Variable: Hashable, Sendable {
-    fileprivate let index: Int
+package struct Variable: Sendable {
+    package let value: Matrix
+    /// Its place on the tape; `nil` where no gradient flows to it.
+    fileprivate let node: Int?
 }
 
 /// Records a chunk's forward pass and takes a gradient back through it.
 ///
-/// One tape belongs to one chunk and one thread; parameters are shared between tapes and only read.
-/// Ops are methods in extensions, forward and backward side by side; everything above composes them.
+/// One tape belongs to one chunk and one caller; weights are shared between tapes and only read. Ops are methods in
+/// extensions, forward and backward side by side; everything above composes them. What an op's way back needs, its
+/// closure keeps; where nothing flows back nothing is kept.
 package final class Tape {
-    /// The parameters of the encoder, in its order.
-    package let parameters: [Matrix]
+    package let weights: Weights
     /// Whether a backward pass will follow; without one, ops keep nothing.
     package let isRecording: Bool
-    private var nodes: [Node] = []
-
-    private struct Node {
-        var value: Matrix
-        var parameter: Int?
-        var backward: Backward?
-    }
+    /// The threads an op is split on; `nil` stays on the calling thread. Results don't depend on it.
+    package let workers: Workers?
+    /// What ``dropout(_:rate:)`` draws from; `nil` drops nothing.
+    package let randomness: DropoutRandomness?
+    /// Bytes that the way back keeps, about.
+    package private(set) var byteCount = 0
+    private var nodes: [Backward] = []
+    private var dropouts: UInt64 = 0
 
     /// Takes ∂loss/∂output and hands on what flows to the inputs.
     package typealias Backward = (_ dY: Matrix, _ flow: inout GradientFlow) -> Void
 
-    package init(parameters: [Matrix], isRecording: Bool) {
-        self.parameters = parameters
+    package init(
+        _ weights: Weights,
+        isRecording: Bool,
+        workers: Workers? = nil,
+        randomness: DropoutRandomness? = nil
+    ) {
+        self.weights = weights
         self.isRecording = isRecording
+        self.workers = workers
+        self.randomness = randomness
     }
 
-    /// Bytes of all values on the tape, parameters not counted.
-    package var byteCount: Int {
-        nodes.reduce(0) { $0 + ($1.parameter == nil ? $1.value.count * MemoryLayout<Float>.stride : 0) }
-    }
-
-    /// The value of a variable.
-    package subscript(variable: Variable) -> Matrix { nodes[variable.index].value }
-
-    /// A parameter as a variable; its gradient comes out of ``backpropagate(_:from:)``.
+    /// A weight as a variable.
     package func parameter(_ index: Int) -> Variable {
-        append(Node(value: parameters[index], parameter: index))
+        record(weights[index], from: [], parameters: [index]) { dY, flow in flow.add(dY, toParameter: index) }
     }
 
     /// A matrix that no gradient flows to.
-    package func constant(_ value: Matrix) -> Variable { append(Node(value: value)) }
+    package func constant(_ value: Matrix) -> Variable { Variable(value: value, node: nil) }
 
-    /// Adds the result of an op.
-    package func record(_ value: Matrix, backward: @escaping Backward) -> Variable {
-        append(Node(value: value, backward: isRecording ? backward : nil))
+    /// Adds the result of an op on `inputs` and `parameters`, the weights it reads itself.
+    package func record(
+        _ value: Matrix,
+        from inputs: [Variable],
+        parameters: [Int] = [],
+        backward: @escaping Backward
+    ) -> Variable {
+        guard isRecording,
+            inputs.contains(where: { $0.node != nil }) || parameters.contains(where: { weights.isTrained[$0] })
+        else { return constant(value) }
+        byteCount += value.count * MemoryLayout<Float>.stride
+        nodes.append(backward)
+        return Variable(value: value, node: nodes.count - 1)
     }
 
-    private func append(_ node: Node) -> Variable {
-        nodes.append(node)
-        return Variable(index: nodes.count - 1)
+    /// Where the next dropout's random numbers are; `nil` where nothing is dropped.
+    func nextDropout(rate: Float) -> Dropout? {
+        guard let randomness, case let rate = randomness.rate ?? rate, rate > 0 else { return nil }
+        dropouts += 1
+        return Dropout(rate: rate, seed: randomness.seed, stream: randomness.stream + dropouts)
     }
 
-    /// The gradients of all parameters, given `dY` = ∂loss/∂`output`.
+    /// Adds the gradients of all weights to `gradients`, given `dY` = ∂loss/∂`output`.
     ///
     /// - Precondition: the tape is recording and `dY` has the output's shape.
-    package func backpropagate(_ dY: Matrix, from output: Variable) -> ParameterGradients {
+    package func backpropagate(_ dY: Matrix, from output: Variable, into gradients: inout ParameterGradients) {
         precondition(isRecording, "a tape that does not record has no way back")
-        let shape = self[output]
+        let shape = output.value
         precondition(dY.rows == shape.rows && dY.columns == shape.columns, "\(dY) is no gradient of \(shape)")
-        var flow = GradientFlow(variables: nodes.count)
+        var flow = GradientFlow(variables: nodes.count, weights: weights, workers: workers)
+        swap(&flow.parameters, &gradients)
         flow.add(dY, to: output)
         for index in nodes.indices.reversed() {
             guard let gradient = flow.take(index) else { continue }
-            if let parameter = nodes[index].parameter {
-                flow.parameters.add(gradient, to: parameter)
-            } else {
-                nodes[index].backward?(gradient, &flow)
-            }
+            nodes[index](gradient, &flow)
         }
-        return flow.parameters
+        swap(&flow.parameters, &gradients)
+    }
+
+    /// The gradients of all weights, given `dY` = ∂loss/∂`output`.
+    package func backpropagate(_ dY: Matrix, from output: Variable) -> ParameterGradients {
+        var gradients = ParameterGradients()
+        backpropagate(dY, from: output, into: &gradients)
+        return gradients
     }
 }
 
 /// Gradients on their way back through a tape; what arrives at one variable from several ops is summed.
 package struct GradientFlow {
     private var gradients: [Matrix?]
+    package let weights: Weights
+    package let workers: Workers?
     package fileprivate(set) var parameters = ParameterGradients()
 
-    fileprivate init(variables: Int) { gradients = Array(repeating: nil, count: variables) }
+    fileprivate init(variables: Int, weights: Weights, workers: Workers?) {
+        gradients = Array(repeating: nil, count: variables)
+        self.weights = weights
+        self.workers = workers
+    }
+
+    /// Whether a gradient flows to this variable; what it would be need not be computed otherwise.
+    package func reaches(_ variable: Variable) -> Bool { variable.node != nil }
 
     package mutating func add(_ gradient: Matrix, to variable: Variable) {
-        if gradients[variable.index] == nil {
-            gradients[variable.index] = gradient
+        guard let node = variable.node else { return }
+        if gradients[node] == nil {
+            gradients[node] = gradient
         } else {
-            gradients[variable.index]?.add(gradient)
+            gradients[node]?.add(gradient)
         }
+    }
+
+    /// Adds to the gradient of a weight.
+    mutating func add(_ gradient: Matrix, toParameter parameter: Int) {
+        if weights.isTrained[parameter] { parameters.add(gradient, to: parameter) }
     }
 
     /// Adds the gradient of an embedding table, kept as what each token's row receives.
     package mutating func add(_ gradient: TokenGradient, toTable parameter: Int) {
+        guard weights.isTrained[parameter] else { return }
         parameters.tables[parameter, default: []].append(gradient)
+    }
+
+    /// Adds leftᵀ · right to the gradient of a weight.
+    mutating func add(productOf left: Matrix, _ right: Matrix, to parameter: Int) {
+        guard weights.isTrained[parameter] else { return }
+        let packed = PackedMatrix(right, precision: weights.precision, workers: workers)
+        if parameters.dense[parameter] == nil {
+            parameters.dense[parameter] = left.product(packed, transposed: true, workers: workers)
+        } else {
+            parameters.dense[parameter]?.add(productOf: left, packed, transposed: true, workers: workers)
+        }
+    }
+
+    /// Adds Σ over rows of x, times y element by element where given, to the gradient of a weight of one row.
+    mutating func add(columnSumsOf x: Matrix, times y: Matrix? = nil, to parameter: Int) {
+        guard weights.isTrained[parameter] else { return }
+        if parameters.dense[parameter] == nil { parameters.dense[parameter] = Matrix(rows: 1, columns: x.columns) }
+        parameters.dense[parameter]?.add(columnSumsOf: x, times: y, workers: workers)
     }
 
     fileprivate mutating func take(_ index: Int) -> Matrix? {

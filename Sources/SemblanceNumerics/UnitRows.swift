@@ -20,9 +20,15 @@ package struct UnitRows: Sendable {
         unsafe output.withMutablePointer { y in
             unsafe inverseNorms.withMutablePointer { norms in
                 unsafe x.withPointer { x_ in
-                    Self.forEachBlock(of: x.rows, workers) { first, count in
-                        let offset = first * x.columns
-                        unsafe semblance_unit_rows(x_ + offset, count, x.columns, y + offset, norms + first)
+                    (0..<x.rows).splitRows(of: x.columns, on: workers) { part in
+                        let offset = part.lowerBound * x.columns
+                        unsafe semblance_unit_rows(
+                            x_ + offset,
+                            part.count,
+                            x.columns,
+                            y + offset,
+                            norms + part.lowerBound
+                        )
                     }
                 }
             }
@@ -40,13 +46,13 @@ package struct UnitRows: Sendable {
             unsafe output.withPointer { y in
                 unsafe inverseNorms.withPointer { norms in
                     unsafe dY.withPointer { dY_ in
-                        Self.forEachBlock(of: dY.rows, workers) { first, count in
-                            let offset = first * dY.columns
+                        (0..<dY.rows).splitRows(of: dY.columns, on: workers) { part in
+                            let offset = part.lowerBound * dY.columns
                             unsafe semblance_unit_rows_gradient(
                                 y + offset,
-                                norms + first,
+                                norms + part.lowerBound,
                                 dY_ + offset,
-                                count,
+                                part.count,
                                 dY.columns,
                                 dX + offset
                             )
@@ -57,18 +63,12 @@ package struct UnitRows: Sendable {
         }
         return dX
     }
-
-    private static func forEachBlock(of rows: Int, _ workers: Workers?, _ body: (_ first: Int, _ count: Int) -> Void) {
-        guard let workers else { return body(0, rows) }
-        let block = 256
-        workers.forEach((rows + block - 1) / block) { body($0 * block, min(block, rows - $0 * block)) }
-    }
 }
 
 extension Tape {
     /// Rows scaled to unit length: ``UnitRows``.
     package func unitRows(_ x: Variable) -> Variable {
-        let unit = UnitRows(self[x])
-        return record(unit.output) { dY, flow in flow.add(unit.gradient(dY), to: x) }
+        let unit = UnitRows(x.value)
+        return record(unit.output, from: [x]) { dY, flow in flow.add(unit.gradient(dY), to: x) }
     }
 }

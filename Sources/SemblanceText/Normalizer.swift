@@ -23,6 +23,15 @@ struct Normalizer {
         source = bert.json
     }
 
+    /// Puts lower case first; false where it is a step already.
+    mutating func lowerFirst() -> Bool {
+        if steps.contains(where: { if case .lowercase = $0 { true } else { false } }) { return false }
+        let rest = steps.isEmpty ? "" : ", \(source)"
+        source = #"{ "type": "Sequence", "normalizers": [{ "type": "Lowercase" }\#(rest)] }"#
+        steps.insert(.lowercase, at: 0)
+        return true
+    }
+
     /// Whether what a text begins with is never dropped without something in its place.
     var keepsTextsBeginning: Bool {
         steps.allSatisfy { step in

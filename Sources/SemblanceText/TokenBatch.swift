@@ -104,6 +104,22 @@ public struct TokenBatch: Sendable, Hashable {
         return result
     }
 
+    /// The texts of a range.
+    package func selecting(_ texts: Range<Int>) -> TokenBatch {
+        selecting((texts.lowerBound..<texts.upperBound).map(Int32.init))
+    }
+
+    /// Consecutive texts in ranges of at least so many tokens, the last one of what is left.
+    package func chunks(tokens: Int) -> [Range<Int>] {
+        var chunks: [Range<Int>] = []
+        var first = 0
+        for text in 0..<count where Int(offsets[text + 1] - offsets[first]) >= tokens || text == count - 1 {
+            chunks.append(first..<text + 1)
+            first = text + 1
+        }
+        return chunks
+    }
+
     private static func offset(_ count: Int) -> Int32 {
         precondition(count <= Int(Int32.max), "a batch holds less than 2³¹ tokens, not \(count)")
         return Int32(count)

@@ -26,6 +26,9 @@ public final class Tokenizer: Sendable {
     /// The length in tokens, special ones included, that the tokenizer's file cuts texts to.
     public var maximumLength: Int? { definition.truncation?.maximumLength }
 
+    /// How many special tokens follow a text.
+    package var trailingSpecialTokens: Int { definition.template.after.count }
+
     /// The token with this id.
     public func token(for id: Int32) -> String? {
         definition.added.first { $0.id == id }?.content ?? vocabulary.token(for: id)
@@ -76,6 +79,13 @@ public final class Tokenizer: Sendable {
             }
         }
         return TokenBatch(tokens)
+    }
+
+    /// The same tokenizer over texts in lower case.
+    package func lowercasing() throws(TextError) -> Tokenizer {
+        var definition = definition
+        guard definition.normalizer.lowerFirst() else { return self }
+        return try Tokenizer(definition, vocabulary, of: "the tokenizer in lower case")
     }
 
     /// The median length of the tokens in Unicode scalars, added ones included, rounded down.

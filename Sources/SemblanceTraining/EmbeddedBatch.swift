@@ -6,14 +6,45 @@ internal import SemblanceText
 
 /// The texts of one role, embedded with a tape for each chunk.
 ///
-/// Chunks depend on the texts alone, and their gradients are added in order: results don't depend on the threads.
+/// Chunks depend on the texts alone, and their gradients are added in order: results don't depend on the threads. Where a
+/// text is little work, threads take chunks side by side; where it is much, as with transformers, they share each chunk,
+/// so that gradients as large as the model exist once.
 struct EmbeddedBatch {
     /// `[texts, dimension]`.
     let embeddings: Matrix
     let tokenCount: Int
     private let chunks: [Chunk]
-    private let encoder: any TextEncoder
-    private let parameters: [Matrix]
+    private let source: Source
+
+    /// What chunks are embedded with, and embedded again.
+    struct Source {
+        let store: TokenStore
+        let encoder: any TextEncoder
+        /// The role's own.
+        let weights: Weights
+        /// Of dropout; a chunk has the streams from `stream + chunk · 2¹⁶` on.
+        let randomness: DropoutRandomness?
+        let workers: Workers
+
+        /// Whether all threads work on one chunk.
+        var sharesChunks: Bool { encoder.tokensPerChunk != nil }
+
+        func record(_ chunk: Int, _ tokens: TokenBatch) -> (tape: Tape, output: Variable) {
+            let tape = Tape(
+                weights,
+                isRecording: true,
+                workers: sharesChunks ? workers : nil,
+                randomness: randomness.map {
+                    DropoutRandomness(seed: $0.seed, stream: $0.stream + UInt64(chunk) << 16, rate: $0.rate)
+                }
+            )
+            return (tape, encoder.encode(tokens, skipping: store.skippedTokens, on: tape))
+        }
+
+        func forEach(_ chunks: Int, _ body: (Int) -> Void) {
+            if sharesChunks { (0..<chunks).forEach(body) } else { workers.forEach(chunks, body) }
+        }
+    }
 
     private struct Chunk {
         let rows: Range<Int>
@@ -22,65 +53,59 @@ struct EmbeddedBatch {
         var recording: (tape: Tape, output: Variable)?
     }
 
-    /// Texts of one chunk.
-    private static let chunkTexts = 128
-
-    /// Embeds `texts`; `parameters` are the role's own.
+    /// Embeds texts by their numbers.
     ///
     /// - Parameter tapeBudget: bytes of tapes kept; later chunks are recomputed (gradient caching, arXiv:2101.06983).
-    init(
-        _ texts: [Int32],
-        store: TokenStore,
-        encoder: any TextEncoder,
-        parameters: [Matrix],
-        tapeBudget: Int,
-        workers: Workers
-    ) {
-        let count = (texts.count + Self.chunkTexts - 1) / Self.chunkTexts
-        var chunks = [Chunk?](repeating: nil, count: count)
-        var embeddings = Matrix(uninitializedRows: texts.count, columns: encoder.dimension)
+    init(_ texts: [Int32], from source: Source, tapeBudget: Int) {
+        let ranges = Self.ranges(of: texts, source)
+        var chunks = [Chunk?](repeating: nil, count: ranges.count)
+        var embeddings = Matrix(uninitializedRows: texts.count, columns: source.encoder.dimension)
         // Every chunk may keep an equal share, so that which ones do does not depend on their timing.
-        let share = tapeBudget / max(count, 1)
+        let share = tapeBudget / max(ranges.count, 1)
         unsafe chunks.withUnsafeMutableBufferPointer { chunks in
             unsafe embeddings.withMutablePointer { target in
-                workers.forEach(count) { index in
-                    let rows = index * Self.chunkTexts..<min(texts.count, (index + 1) * Self.chunkTexts)
-                    let tokens = store.tokens(of: texts[rows])
-                    let tape = Tape(parameters: parameters, isRecording: true)
-                    let output = encoder.encode(tokens, on: tape)
-                    let value = tape[output]
+                source.forEach(ranges.count) { index in
+                    let rows = ranges[index]
+                    let tokens = source.store.tokens(of: texts[rows])
+                    let recording = source.record(index, tokens)
+                    let value = recording.output.value
                     unsafe value.withPointer {
                         unsafe (target + rows.lowerBound * value.columns).update(from: $0, count: value.count)
                     }
-                    let keeps = tape.byteCount <= share
-                    unsafe chunks[index] = Chunk(rows: rows, tokens: tokens, recording: keeps ? (tape, output) : nil)
+                    let keeps = recording.tape.byteCount <= share
+                    unsafe chunks[index] = Chunk(rows: rows, tokens: tokens, recording: keeps ? recording : nil)
                 }
             }
         }
         self.chunks = chunks.compactMap { $0 }
         self.embeddings = embeddings
-        self.encoder = encoder
-        self.parameters = parameters
+        self.source = source
         tokenCount = self.chunks.reduce(0) { $0 + $1.tokens.tokenCount }
     }
 
-    /// Parameter gradients, given ∂loss/∂embeddings.
-    func backpropagate(_ gradient: Matrix, workers: Workers) -> ParameterGradients {
+    private static func ranges(of texts: [Int32], _ source: Source) -> [Range<Int>] {
+        // Large enough that adding a chunk's gradient to the others' costs little beside it.
+        if let tokens = source.encoder.tokensPerChunk {
+            return source.store.tokens(of: texts[...]).chunks(tokens: 5 * tokens)
+        }
+        return stride(from: 0, to: texts.count, by: 128).map { $0..<min(texts.count, $0 + 128) }
+    }
+
+    /// Adds the gradients of the weights, given ∂loss/∂embeddings.
+    func backpropagate(_ gradient: Matrix, into sum: inout ParameterGradients) {
+        func gradients(of index: Int, into sum: inout ParameterGradients) {
+            let chunk = chunks[index]
+            let (tape, output) = chunk.recording ?? source.record(index, chunk.tokens)
+            tape.backpropagate(gradient.rows(chunk.rows), from: output, into: &sum)
+        }
+        if source.sharesChunks {
+            for index in chunks.indices { gradients(of: index, into: &sum) }
+            return
+        }
         var parts = [ParameterGradients](repeating: ParameterGradients(), count: chunks.count)
         unsafe parts.withUnsafeMutableBufferPointer { parts in
-            workers.forEach(chunks.count) { index in
-                let chunk = chunks[index]
-                var recording = chunk.recording
-                if recording == nil {
-                    let tape = Tape(parameters: parameters, isRecording: true)
-                    recording = (tape, encoder.encode(chunk.tokens, on: tape))
-                }
-                guard let (tape, output) = recording else { return }
-                unsafe parts[index] = tape.backpropagate(gradient.rows(chunk.rows), from: output)
-            }
+            source.workers.forEach(chunks.count) { index in unsafe gradients(of: index, into: &parts[index]) }
         }
-        var sum = ParameterGradients()
         for part in parts { sum.add(part) }
-        return sum
     }
 }

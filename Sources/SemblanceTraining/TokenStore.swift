@@ -7,6 +7,8 @@ struct TokenStore: Sendable {
     private let tokens: TokenBatch
     /// By text number: its place in `tokens`, or −1 where the text does not play this role.
     private let places: [Int32]
+    /// Tokens at each text's beginning that are read but not pooled.
+    let skippedTokens: Int
 
     /// Tokenizes the texts numbered in `used`.
     init(_ texts: [String], used: [Int32], embedder: Embedder, role: Role, workers: Workers) {
@@ -19,6 +21,7 @@ struct TokenStore: Sendable {
         self.places = places
         let tower = embedder.tower(for: role)
         let prompt = embedder.prompts[role] ?? ""
+        skippedTokens = tower.skippedTokens(prompt: prompt)
         let chunk = 512
         var parts = [TokenBatch](repeating: TokenBatch(), count: (chosen.count + chunk - 1) / chunk)
         unsafe parts.withUnsafeMutableBufferPointer { parts in

@@ -56,6 +56,7 @@ final class Trainer {
         self.checkpoints = checkpoints
         workers = Workers.shared(threads: configuration.compute.threads)
         set = try TrainingSet(pairs, corpus: corpus)
+        let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
         queries = TokenStore(
             set.texts,
@@ -195,8 +196,10 @@ final class Trainer {
     ///
     /// What holds the weights ends with this call, so that the optimizer changes them in place.
     private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
-        let anchors = embed(batch.anchors, .query, queries)
-        let candidates = embed(batch.documents, .document, documents)
+        let queryWeights = weights(of: .query)
+        let documentWeights = model.embedder.sharesWeights ? queryWeights : weights(of: .document)
+        let anchors = embed(batch.anchors, .query, queries, queryWeights)
+        let candidates = embed(batch.documents, .document, documents, documentWeights)
         let contrast = objective.contrast(
             anchors: anchors.embeddings,
             documents: candidates.embeddings,
@@ -205,39 +208,51 @@ final class Trainer {
             workers: workers
         )
         tokenCount += anchors.tokenCount + candidates.tokenCount
-        let gradients = sum(
-            anchors.backpropagate(contrast.anchorGradient, workers: workers),
-            candidates.backpropagate(contrast.documentGradient, workers: workers)
-        )
-        return (contrast, gradients)
+        // One sum for both roles where they share the weights.
+        var sums = [ParameterGradients()]
+        anchors.backpropagate(contrast.anchorGradient, into: &sums[0])
+        if !model.embedder.sharesWeights { sums.append(ParameterGradients()) }
+        candidates.backpropagate(contrast.documentGradient, into: &sums[sums.count - 1])
+        return (contrast, gradients(sums))
     }
 
-    private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore) -> EmbeddedBatch {
+    private func weights(of role: Role) -> Weights {
+        let range = model.range(of: role)
+        return Weights(
+            Array(state.parameters[range]),
+            isTrained: model.traits[range].map(\.isTrained),
+            precision: configuration.compute.precision
+        )
+    }
+
+    private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, _ weights: Weights) -> EmbeddedBatch {
         EmbeddedBatch(
             texts,
-            store: store,
-            encoder: model.embedder.tower(for: role).encoder,
-            parameters: Array(state.parameters[model.range(of: role)]),
-            tapeBudget: 512 << 20,
-            workers: workers
+            from: .init(
+                store: store,
+                encoder: model.embedder.tower(for: role).encoder,
+                weights: weights,
+                randomness: DropoutRandomness(
+                    seed: ~configuration.seed,
+                    // Steps, roles and chunks have streams of their own.
+                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
+                    rate: configuration.dropout
+                ),
+                workers: workers
+            ),
+            tapeBudget: 512 << 20
         )
     }
 
-    /// The gradient of every parameter: both roles', and in tables all tokens', summed.
-    private func sum(_ queries: ParameterGradients, _ documents: ParameterGradients) -> [ParameterGradient?] {
+    /// The gradient of every parameter; in tables, all tokens' summed.
+    private func gradients(_ sums: [ParameterGradients]) -> [ParameterGradient?] {
         state.parameters.indices.map { index in
-            var dense: Matrix?
-            var tokens: [TokenGradient] = []
-            for (role, gradients) in [(Role.query, queries), (.document, documents)] {
-                let range = model.range(of: role)
-                guard range.contains(index) else { continue }
-                if let gradient = gradients.dense[index - range.lowerBound] {
-                    if dense == nil { dense = gradient } else { dense?.add(gradient) }
-                }
-                tokens += gradients.tables[index - range.lowerBound] ?? []
+            let range = model.range(of: model.range(of: .query).contains(index) ? .query : .document)
+            let sum = sums[range.lowerBound == 0 ? 0 : sums.count - 1]
+            guard let tokens = sum.tables[index - range.lowerBound] else {
+                return sum.dense[index - range.lowerBound].map(ParameterGradient.dense)
             }
             let parameter = state.parameters[index]
-            guard !tokens.isEmpty else { return dense.map(ParameterGradient.dense) }
             let rows = RowGradient(
                 summing: tokens,
                 tableRows: parameter.rows,
@@ -250,7 +265,7 @@ final class Trainer {
 
     /// 1, or what brings the norm over all gradients down to the limit.
     private func clippingScale(of gradients: [ParameterGradient?]) -> Float {
-        guard let limit = configuration.maximumGradientNorm else { return 1 }
+        guard let limit = configuration.maximumGradientNorm ?? model.defaultMaximumGradientNorm else { return 1 }
         let norm = gradients.reduce(0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
         return norm > Double(limit) ? limit / Float(norm) : 1
     }
@@ -293,8 +308,12 @@ final class Trainer {
             workers: workers
         )
         let (negatives, found) = try miner.mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
-            try cancellation.check()
-            return embed(texts, role, role == .query ? queries : documents).embeddings
+            let store = role == .query ? queries : documents
+            return try EmbeddingJob(
+                encoder: model.embedder.tower(for: role).encoder,
+                weights: weights(of: role),
+                skipped: store.skippedTokens
+            ).run(store.tokens(of: texts[...]), workers, cancellation)
         }
         state.negatives = negatives.map(\.texts)
         state.minedEpoch = epoch
@@ -322,6 +341,7 @@ final class Trainer {
         let result = try Evaluator.evaluate(
             model.embedder(with: state.parameters),
             on: development,
+            precision: configuration.compute.precision,
             workers: workers,
             cancellation: cancellation
         )

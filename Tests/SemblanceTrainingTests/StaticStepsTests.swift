@@ -65,13 +65,16 @@ import Testing
         let objective = ContrastiveObjective(configuration)
         let workers = Workers.shared(threads: 2)
         var parameters = [table]
-        var optimizer = Optimizer(optimizerConfiguration, parameters: parameters)
+        var optimizer = Optimizer(
+            optimizerConfiguration,
+            parameters: parameters.map { Parameter(names: ["table"], layout: .table, value: $0) }
+        )
         var losses: [Double] = []
         for rows in batches {
-            let tape = Tape(parameters: parameters, isRecording: true)
+            let tape = Tape(Weights(parameters), isRecording: true)
             func embed(_ texts: [String]) -> Variable {
                 let tokens = tokenizer.encode(texts[...], addingSpecialTokens: false, maximumLength: nil)
-                return StaticEncoder(table: parameters[0]).encode(tokens, on: tape)
+                return StaticEncoder(table: parameters[0]).encode(tokens, skipping: 0, on: tape)
             }
             var documents: [String] = []
             func key(_ text: String) -> Int32 {
@@ -90,8 +93,8 @@ import Testing
             let anchors = embed(rows.map { $0[0] })
             let candidates = embed(batch.documents.map { documents[Int($0)] })
             let contrast = objective.contrast(
-                anchors: tape[anchors],
-                documents: tape[candidates],
+                anchors: anchors.value,
+                documents: candidates.value,
                 batch: batch,
                 scale: 20,
                 workers: workers

@@ -98,12 +98,12 @@ import Testing
             weights: reference.tokenWeights.map(Float.init),
             projection: .init(weight: reference.weight.float, bias: reference.bias.float)
         )
-        let tape = Tape(parameters: encoder.parameters.map(\.value), isRecording: true)
-        let queries = encoder.encode(TokenBatch(reference.queries), on: tape)
-        let documents = encoder.encode(TokenBatch(reference.documents), on: tape)
+        let tape = Tape(Weights(encoder.parameters.map(\.value)), isRecording: true)
+        let queries = encoder.encode(TokenBatch(reference.queries), skipping: 0, on: tape)
+        let documents = encoder.encode(TokenBatch(reference.documents), skipping: 0, on: tape)
         let contrast = ContrastiveObjective(reference.configuration).contrast(
-            anchors: tape[queries],
-            documents: tape[documents],
+            anchors: queries.value,
+            documents: documents.value,
             batch: reference.batch,
             scale: 20,
             workers: .shared(threads: 2)

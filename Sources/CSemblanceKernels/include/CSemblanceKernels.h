@@ -17,6 +17,7 @@
 #include "semblance_resampling.h"
 #include "semblance_sha256.h"
 #include "semblance_sort.h"
+#include "semblance_transformer.h"
 #include "semblance_workers.h"
 
 #endif
