@@ -84,7 +84,7 @@ import Testing
 
     @Test func `decay of what should not decay, or another bound of the gradient, is seen`() async throws {
         var otherDecay = settings()
-        otherDecay.optimizer.weightDecay = 0.2
+        otherDecay.optimizer.weightDecay = 5
         var otherBound = settings()
         otherBound.maximumGradientNorm = 0.5
         var dropped = settings()
