@@ -159,7 +159,11 @@ import Testing
     @Test func `low-rank updates that PEFT wrote give its embeddings`() async throws {
         let adapted = try bert().applyingAdapter(contentsOf: fixtures.appending(path: "adapter"))
         let expected = golden.adapted.flatMap { $0 }
-        expectClose(try await adapted.embed(golden.texts).elements.map(Double.init), expected, Tolerance(relative: 2e-5))
+        expectClose(
+            try await adapted.embed(golden.texts).elements.map(Double.init),
+            expected,
+            Tolerance(relative: 2e-5)
+        )
         let plain = try await bert().embed(golden.texts).elements.map(Double.init)
         #expect(excess(plain, over: expected, Tolerance(relative: 2e-5)).ratio > 100)
     }
@@ -189,7 +193,8 @@ import Testing
         var configuration = stirred()
         configuration.tuning.adapterWidth = 4
         let tuned = try await losses(configuration).embedder
-        for (before, after) in zip(try bert().documentTower.encoder.parameters, tuned.documentTower.encoder.parameters) {
+        for (before, after) in zip(try bert().documentTower.encoder.parameters, tuned.documentTower.encoder.parameters)
+        {
             #expect(before.value == after.value)
         }
         try await withTemporaryFolder { folder in
@@ -251,7 +256,9 @@ import Testing
         await #expect(throws: TrainingError.self) {
             try await Embedder.fit(texts: ["a", "b"], startingFrom: .embedder(bert()), configuration: configuration)
         }
-        await #expect(throws: TrainingError.self) { try await Embedder.fit(texts: ["a", "b"], startingFrom: .scratch()) }
+        await #expect(throws: TrainingError.self) {
+            try await Embedder.fit(texts: ["a", "b"], startingFrom: .scratch())
+        }
     }
 
     @Test func `tuning that can't be is named`() async throws {
