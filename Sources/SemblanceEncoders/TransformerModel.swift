@@ -157,10 +157,10 @@ struct WeightFiles {
         return value
     }
 
-    /// A tensor as the file has it, under another name.
-    func tensor(_ name: String, named other: String) throws -> SafetensorsFile.Tensor? {
+    /// A tensor as the file has it, or under another name.
+    func tensor(_ name: String, named other: String? = nil) throws -> SafetensorsFile.Tensor? {
         guard let place = places[name] else { return nil }
-        return .init(name: other, shape: try files[place].shape(of: name), value: try files[place].matrix(name))
+        return .init(name: other ?? name, shape: try files[place].shape(of: name), value: try files[place].matrix(name))
     }
 }
 
