@@ -108,7 +108,7 @@ let package = Package(
         ),
         tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceEncoders", ["SemblanceEncoders"], resources: [.copy("Fixtures")]),
+        tests(of: "SemblanceEncoders", ["SemblanceEncoders", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(
             of: "SemblanceRetrieval",
             ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText", "CSemblanceFAISS", "CSemblanceKernels"],

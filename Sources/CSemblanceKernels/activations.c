@@ -84,7 +84,7 @@ BODY void activation(semblance_activation kind, const float16v *x, float16v *val
         float16v square = *x * *x, twice = *x * (square * 0.07135481627f + 1.5957691216f), p;
         logistic(&p, &twice);
         if (value) *value = *x * p;
-        if (slope) *slope = p * (*x * (1.0f - p) * (square * 0.21406444881f + 1.5957691216f) + 1.0f);
+        if (slope) *slope = p + *x * (p * (1.0f - p)) * (square * 0.21406444881f + 1.5957691216f);
         break;
     }
     case SEMBLANCE_RELU: {

@@ -1,27 +1,64 @@
-// The register tile of one instruction set: ROWS × COLUMNS sums over a packed A panel and a packed B panel.
-// Included once a level by gemm.c, with NAME(x), TARGET, LANES, ROWS, VECTORS (a row's) and FMA(a, b, c) defined.
+// The register tile of one precision and instruction set: ROWS × COLUMNS sums over packed rows of A and a packed panel.
+// Included by gemm_kernels.c with NAME(x), TARGET, LANES, ROWS, VECTORS (a row's), SUM (a sum's type), DOT(a, b, sum)
+// over vectors of words, and VALUE(sum, i, j), the float that a sum stands for; all are undefined at the end.
 
-typedef float NAME(vector) __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef int32_t NAME(words) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef float NAME(floats) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef SUM NAME(vector) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+/// Writes what the sums of row i and `width` columns from j on stand for to their place.
+static inline __attribute__((always_inline)) TARGET void NAME(put)(
+    NAME(vector) sum, size_t i, size_t j, const size_t width, const finish *f
+) {
+    typedef NAME(floats) floats;
+    typedef NAME(words) words __attribute__((unused));
+    float *c = f->c + i * f->ldc + j;
+    floats value = f->alpha * VALUE(sum, i, j);
+    if (f->bias) {
+        floats bias = {0};
+        memcpy(&bias, f->bias + j, width * sizeof(float));
+        value = value + bias;
+    }
+    if (f->accumulate) {
+        floats old = {0};
+        memcpy(&old, c, width * sizeof(float));
+        value = old + value;
+    }
+    memcpy(c, &value, width * sizeof(float));
+}
+
+static TARGET void NAME(finish)(size_t rows, size_t columns, const word *sums, const finish *f) {
+    for (size_t i = 0; i < rows; i++, sums += PANEL)
+        for (size_t j = 0; j < columns; j += LANES) {
+            NAME(vector) sum = *(const NAME(vector) *)(sums + j);
+            if (columns - j >= LANES)
+                NAME(put)(sum, i, j, LANES, f);
+            else
+                NAME(put)(sum, i, j, columns - j, f);
+        }
+}
 
 static inline __attribute__((always_inline)) TARGET void NAME(rows)(
-    const size_t rows, size_t k, const float *a, const float *b, const char *ahead, size_t ahead_step, float *sums,
-    int first, int last, const finish *f, size_t columns, const float *bias, float *c, size_t ldc
+    const size_t rows, size_t columns, size_t steps, const word *a, const word *b, const char *ahead, size_t ahead_step,
+    word *sums, int first, int last, const finish *f
 ) {
     typedef NAME(vector) vector;
+    typedef NAME(floats) floats __attribute__((unused));
+    typedef NAME(words) words;
     vector sum[ROWS][VECTORS];
     _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++)
         _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
             sum[i][j] = first ? (vector){0} : *(const vector *)(sums + i * PANEL + j * LANES);
 
-    for (size_t l = 0; l < k; l++, a += ROWS, b += PANEL, ahead += ahead_step) {
+    for (size_t l = 0; l < steps; l++, a += ROWS, b += PANEL, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);
-        vector right[VECTORS];
+        words right[VECTORS];
         _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
-            right[j] = *(const vector *)(b + j * LANES);
+            right[j] = *(const words *)(b + j * LANES);
         _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++) {
-            vector left = a[i] - (vector){0}; // in every lane
+            words left = (int32_t)a[i] - (words){0}; // in every lane
             _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
-                sum[i][j] = FMA(left, right[j], sum[i][j]);
+                sum[i][j] = DOT(left, right[j], sum[i][j]);
         }
     }
 
@@ -29,40 +66,32 @@ static inline __attribute__((always_inline)) TARGET void NAME(rows)(
         _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++)
             _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
                 *(vector *)(sums + i * PANEL + j * LANES) = sum[i][j];
-        if (!last) return;
-        for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j < columns; j++) {
-                float value = f->alpha * sums[i * PANEL + j];
-                if (bias) value = value + bias[j];
-                if (f->accumulate) value = c[i * ldc + j] + value;
-                c[i * ldc + j] = value;
-            }
+        if (last) NAME(finish)(rows, columns, sums, f);
         return;
     }
     _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows; i++)
-        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++) {
-            vector value = f->alpha * sum[i][j];
-            if (bias) value = value + *(const vector *)(bias + j * LANES);
-            if (f->accumulate) value = *(const vector *)(c + i * ldc + j * LANES) + value;
-            *(vector *)(c + i * ldc + j * LANES) = value;
-        }
+        _Pragma("clang loop unroll(full)") for (size_t j = 0; j < VECTORS; j++)
+            NAME(put)(sum[i][j], i, j * LANES, LANES, f);
 }
 
-/// One tile of `rows` × `columns` (at most ROWS × PANEL). `sums`, ROWS × PANEL floats, keeps the partial sums between
-/// blocks of k. Each step fetches into the L2 cache what lies at `ahead`, which moves on by `ahead_step` bytes: the next
-/// panel, a part of it per tile, or it would come from memory all at once.
 static TARGET void NAME(tile)(
-    size_t rows, size_t columns, size_t k, const float *a, const float *b, const char *ahead, size_t ahead_step,
-    float *sums, int first, int last, const finish *f, const float *bias, float *c, size_t ldc
+    size_t rows, size_t columns, size_t steps, const word *a, const word *b, const char *ahead, size_t ahead_step,
+    word *sums, int first, int last, const finish *f
 ) {
     for (size_t j = 0; j < columns; j += VECTORS * LANES) {
-        size_t width = columns - j < VECTORS * LANES ? columns - j : VECTORS * LANES;
-        const float *bias_j = bias ? bias + j : NULL;
+        finish g = *f;
+        g.c += j;
+        if (g.bias) g.bias += j;
+        if (g.column_scales) {
+            g.column_scales += j;
+            g.column_sums += j;
+        }
+        size_t width = least(columns - j, VECTORS * LANES);
 #define CASE(r)                                                                                                        \
     case r:                                                                                                            \
         if (r <= ROWS)                                                                                                 \
             NAME(rows)                                                                                                 \
-            (r <= ROWS ? r : ROWS, k, a, b + j, ahead, ahead_step, sums + j, first, last, f, width, bias_j, c + j, ldc); \
+            (r <= ROWS ? r : ROWS, width, steps, a, b + j, ahead, ahead_step, sums + j, first, last, &g);              \
         break;
         switch (rows) {
             CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
@@ -74,3 +103,12 @@ static TARGET void NAME(tile)(
 #undef CASE
     }
 }
+
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef ROWS
+#undef VECTORS
+#undef SUM
+#undef DOT
+#undef VALUE

@@ -2,23 +2,10 @@
 
 #include "include/semblance_half.h"
 
+#include "bits.h"
 #include "levels.h"
 
-#include <string.h>
-
 typedef uint16_t unaligned16 __attribute__((aligned(1)));
-
-BODY float float_from_bits(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-BODY uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
 
 BODY void floats_from_halves_body(const void *halves, size_t n, float *out) {
     const unaligned16 *x = halves;
@@ -57,11 +44,7 @@ LEVELS(void, halves_from_floats, (const float *x, size_t n, void *halves), (x, n
 
 BODY void bfloats_from_floats_body(const float *x, size_t n, void *bfloats) {
     unaligned16 *out = bfloats;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = bits_of(x[i]);
-        uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);
-        out[i] = (uint16_t)(((bits & 0x7FFFFFFF) > 0x7F800000 ? bits | 0x400000 : rounded) >> 16);
-    }
+    for (size_t i = 0; i < n; i++) out[i] = (uint16_t)(bfloat_above(x[i]) >> 16);
 }
 
 LEVELS(void, bfloats_from_floats, (const float *x, size_t n, void *bfloats), (x, n, bfloats))

@@ -1,3 +1,5 @@
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "include/CSemblanceText.h"
@@ -42,18 +44,6 @@ static int32_t hex4(const uint8_t *p, const uint8_t *end) {
     return value;
 }
 
-/// Whether valid UTF-8 begins at `p`: no overlong forms, no surrogates.
-static size_t valid_scalar(const uint8_t *p, const uint8_t *end) {
-    uint32_t scalar;
-    size_t length = semblance_decode(p, end, &scalar);
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    bool whole = (length == 1 && scalar < 0x80) || (length == 2 && scalar >= 0x80)
-                 || (length == 3 && scalar >= 0x800 && (scalar < 0xD800 || scalar > 0xDFFF))
-                 || (length == 4 && scalar >= 0x10000);
-    return whole ? length : 0;
-}
-
 static bool parse_string(parser *s) {
     size_t node = open_node(s, SEMBLANCE_JSON_STRING);
     s->p++;
@@ -66,7 +56,7 @@ static bool parse_string(parser *s) {
         }
         if (c < 0x20) return false;
         if (c != '\\') {
-            size_t length = c < 0x80 ? 1 : valid_scalar(s->p, s->end);
+            size_t length = c < 0x80 ? 1 : semblance_valid_scalar(s->p, s->end);
             if (length == 0) return false;
             s->p += length;
             continue;
@@ -228,6 +218,104 @@ int64_t semblance_json_vocabulary(
         if (!whole) wrong = (int64_t)i;
         uint8_t *out = semblance_bytes_reserve(&text, key->end - key->begin);
         if (whole) semblance_token_list_append(list, out, semblance_json_string(source, key, out), (int32_t)id);
+    }
+    free(text.bytes);
+    return wrong;
+}
+
+/// 10 to a power from 0 to 308, correctly rounded; infinite beyond.
+static double power_of_ten(int64_t exponent) {
+    char text[8] = "1e";
+    if (exponent > 308) return INFINITY;
+    snprintf(text + 2, sizeof text - 2, "%d", (int)exponent);
+    return strtod(text, NULL); // no decimal point, so the locale doesn't matter
+}
+
+double semblance_json_double(const uint8_t *source, const semblance_json_node *node) {
+    const uint8_t *p = source + node->begin, *end = source + node->end;
+    bool negative = *p == '-';
+    uint64_t digits = 0;
+    int64_t exponent = 0;
+    bool fraction = false, full = false;
+    for (p += negative; p < end && (*p | 32) != 'e'; p++) {
+        if (*p == '.') {
+            fraction = true;
+            continue;
+        }
+        uint64_t digit = (uint64_t)(*p - '0');
+        full = full || digits > (UINT64_MAX - digit) / 10;
+        if (!full) digits = digits * 10 + digit;
+        exponent += full ? !fraction : -(int64_t)fraction;
+    }
+    if (p < end) {
+        bool down = *++p == '-';
+        int64_t written = 0;
+        for (p += down || *p == '+'; p < end; p++)
+            if (written < 1000000) written = written * 10 + (*p - '0');
+        exponent += down ? -written : written;
+    }
+    double value = (double)digits;
+    for (; exponent < -308 && value != 0; exponent += 308) value /= 1e308;
+    if (value != 0) value = exponent < 0 ? value / power_of_ten(-exponent) : value * power_of_ten(exponent);
+    return negative ? -value : value;
+}
+
+size_t semblance_json_count(const semblance_json *json, size_t array) {
+    size_t count = 0;
+    for (size_t i = array + 1; i < json->nodes[array].next; i = json->nodes[i].next) count++;
+    return count;
+}
+
+int64_t semblance_json_scores(
+    const uint8_t *source, const semblance_json *json, size_t array, semblance_token_list *list, double *scores) {
+    semblance_bytes text = {0};
+    int64_t wrong = -1;
+    size_t count = 0;
+    for (size_t i = array + 1; i < json->nodes[array].next && wrong < 0; i = json->nodes[i].next, count++) {
+        const semblance_json_node *pair = &json->nodes[i], *token = pair + 1, *score = pair + 2;
+        bool sound = pair->kind == SEMBLANCE_JSON_ARRAY && pair->next == i + 3
+                     && token->kind == SEMBLANCE_JSON_STRING && score->kind == SEMBLANCE_JSON_NUMBER;
+        if (sound) {
+            uint8_t *out = semblance_bytes_reserve(&text, token->end - token->begin);
+            semblance_token_list_append(list, out, semblance_json_string(source, token, out), (int32_t)count);
+            scores[count] = semblance_json_double(source, score);
+        }
+        if (!sound || !isfinite(scores[count])) wrong = (int64_t)i;
+    }
+    free(text.bytes);
+    return wrong;
+}
+
+int64_t semblance_json_merges(
+    const uint8_t *source, const semblance_json *json, size_t array, const semblance_vocabulary *vocabulary,
+    semblance_merge *merges) {
+    semblance_bytes text = {0};
+    int64_t wrong = -1;
+    for (size_t i = array + 1; i < json->nodes[array].next && wrong < 0; i = json->nodes[i].next, merges++) {
+        const semblance_json_node *merge = &json->nodes[i];
+        uint8_t *left = semblance_bytes_reserve(&text, merge->end - merge->begin), *right = NULL;
+        size_t left_count = 0, right_count = 0;
+        if (merge->kind == SEMBLANCE_JSON_STRING) {
+            size_t count = semblance_json_string(source, merge, left);
+            const uint8_t *blank = memchr(left, ' ', count);
+            left_count = blank ? (size_t)(blank - left) : count;
+            right_count = blank ? count - left_count - 1 : 0;
+            right = left + left_count;
+            memmove(right, right + (blank != NULL), right_count);
+            if (!blank || memchr(right, ' ', right_count)) right = NULL;
+        } else if (merge->kind == SEMBLANCE_JSON_ARRAY && merge->next == i + 3 && merge[1].kind == SEMBLANCE_JSON_STRING
+                   && merge[2].kind == SEMBLANCE_JSON_STRING) {
+            left_count = semblance_json_string(source, &merge[1], left);
+            right = left + left_count;
+            right_count = semblance_json_string(source, &merge[2], right);
+        }
+        *merges = (semblance_merge){-1, -1, -1};
+        if (right) {
+            merges->left = semblance_vocabulary_id(vocabulary, left, left_count);
+            merges->right = semblance_vocabulary_id(vocabulary, right, right_count);
+            merges->whole = semblance_vocabulary_id(vocabulary, left, left_count + right_count);
+        }
+        if (merges->left < 0 || merges->right < 0 || merges->whole < 0) wrong = (int64_t)i;
     }
     free(text.bytes);
     return wrong;

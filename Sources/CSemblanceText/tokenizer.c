@@ -1,9 +1,9 @@
 #include <string.h>
 
-#include "normalize.h"
+#include "model.h"
+#include "tokens.h"
 #include "trie.h"
 #include "unicode.h"
-#include "vocabulary.h"
 #include "words.h"
 
 /// Added tokens that are looked for in one kind of text, raw or normalised.
@@ -14,24 +14,16 @@ typedef struct {
 } patterns;
 
 struct semblance_tokenizer {
-    const semblance_vocabulary *vocabulary;
-    uint32_t options;
+    semblance_normalizer *normalizer;
+    semblance_splitter *splitter;
+    semblance_model *model;
+    bool in_parts; // whether a text can be taken in parts that end at blanks
     int32_t unknown;
-    size_t maximum_word;
-    int32_t continuation; // where in the trie pieces go on after the prefix; -1 if none begins with it
     patterns raw, normalized;
     int32_t *added_ids;
     uint32_t *added_flags;
     int32_t *before, *after;
     size_t before_count, after_count;
-};
-
-struct semblance_tokens {
-    int32_t *ids;
-    size_t count, capacity;
-    size_t *ends; // of each text
-    size_t text_count, text_capacity;
-    semblance_normalized scratch;
 };
 
 // Building.
@@ -54,7 +46,7 @@ static int64_t make_patterns(const semblance_tokenizer_settings *settings, bool 
     const semblance_token_list *added = settings->added;
     pattern *found = semblance_allocate(added->count, sizeof(pattern));
     semblance_bytes text = {0};
-    semblance_normalized scratch = {0};
+    semblance_normalizer_memory memory = {0};
     int64_t empty = -1;
     size_t count = 0;
     for (size_t i = 0, start = 0; i < added->count; start = added->ends[i], i++) {
@@ -62,9 +54,9 @@ static int64_t make_patterns(const semblance_tokenizer_settings *settings, bool 
         const uint8_t *bytes = added->bytes + start;
         size_t length = added->ends[i] - start;
         if (normalized) {
-            semblance_normalize(settings->options, bytes, length, &scratch);
-            bytes = scratch.out.bytes;
-            length = scratch.out.count;
+            semblance_span span = semblance_normalizer_run(settings->normalizer, bytes, length, &memory);
+            bytes = span.begin;
+            length = (size_t)(span.end - span.begin);
         }
         if (length == 0) {
             empty = (int64_t)i;
@@ -87,7 +79,7 @@ static int64_t make_patterns(const semblance_tokenizer_settings *settings, bool 
     free(entries);
     free(found);
     free(text.bytes);
-    semblance_normalized_free(&scratch);
+    semblance_normalizer_memory_free(&memory);
     return empty;
 }
 
@@ -99,12 +91,11 @@ static void *copied(const void *source, size_t count, size_t size) {
 
 semblance_tokenizer *semblance_tokenizer_create(const semblance_tokenizer_settings *settings, size_t *conflict) {
     semblance_tokenizer *t = semblance_allocate(1, sizeof(semblance_tokenizer));
-    t->vocabulary = settings->vocabulary;
-    t->options = settings->options;
+    t->normalizer = settings->normalizer;
+    t->splitter = settings->splitter;
+    t->model = settings->model;
     t->unknown = settings->unknown;
-    t->maximum_word = settings->maximum_word;
-    t->continuation = semblance_trie_walk(
-        t->vocabulary->trie.nodes, SEMBLANCE_TRIE_ROOT, settings->prefix, settings->prefix_count);
+    t->in_parts = semblance_normalizer_is_local(t->normalizer) && semblance_splitter_is_bert(t->splitter);
     t->added_ids = copied(settings->added->ids, settings->added->count, sizeof(int32_t));
     t->added_flags = copied(settings->added_flags, settings->added->count, sizeof(uint32_t));
     t->before = copied(settings->before, settings->before_count, sizeof(int32_t));
@@ -120,6 +111,9 @@ semblance_tokenizer *semblance_tokenizer_create(const semblance_tokenizer_settin
 }
 
 void semblance_tokenizer_destroy(semblance_tokenizer *tokenizer) {
+    semblance_normalizer_destroy(tokenizer->normalizer);
+    semblance_splitter_destroy(tokenizer->splitter);
+    tokenizer->model->destroy(tokenizer->model);
     semblance_trie_free(&tokenizer->raw.trie);
     semblance_trie_free(&tokenizer->normalized.trie);
     free(tokenizer->added_ids);
@@ -134,39 +128,40 @@ semblance_tokens *semblance_tokens_create(void) { return semblance_allocate(1, s
 void semblance_tokens_destroy(semblance_tokens *tokens) {
     free(tokens->ids);
     free(tokens->ends);
-    semblance_normalized_free(&tokens->scratch);
+    semblance_normalizer_memory_free(&tokens->normalizer);
+    semblance_splitter_memory_free(&tokens->splitter);
+    semblance_byte_pairs_memory_free(&tokens->byte_pairs);
+    semblance_unigram_memory_free(&tokens->unigram);
     free(tokens);
 }
 
-// Word pieces.
+// Words.
 
-/// Appends the pieces of one word: the longest that fits, then the longest that goes on from there, and so on.
-static void add_word(const semblance_tokenizer *t, const uint8_t *word, const uint8_t *end, semblance_tokens *tokens) {
-    const semblance_trie_node *nodes = t->vocabulary->trie.nodes;
-    size_t length = (size_t)(end - word), first = tokens->count;
-    bool known = length <= t->maximum_word || semblance_scalar_count(word, length) <= t->maximum_word;
-    size_t most = known ? length : 1;
-    tokens->ids = semblance_grow(tokens->ids, tokens->count + most, &tokens->capacity, sizeof(int32_t));
-    int32_t from = SEMBLANCE_TRIE_ROOT;
-    for (const uint8_t *p = word; known && p < end; from = t->continuation) {
-        size_t matched = 0;
-        int32_t id = from < 0 ? -1 : semblance_trie_longest(nodes, from, p, end, &matched);
-        known = id >= 0;
-        tokens->ids[tokens->count++] = id;
-        p += matched;
-    }
-    if (!known) {
-        tokens->count = first;
-        tokens->ids[tokens->count++] = t->unknown;
-    }
+typedef struct {
+    const semblance_tokenizer *tokenizer;
+    semblance_tokens *tokens;
+    size_t enough;
+} job;
+
+static bool add_word(void *context, const uint8_t *word, const uint8_t *end) {
+    const job *j = context;
+    const semblance_model *model = j->tokenizer->model;
+    if (j->tokens->count < j->enough) model->add(model, word, end, j->tokens);
+    return j->tokens->count < j->enough;
 }
 
-/// Appends the pieces of normalised text; may stop once there are `enough` ids.
+/// Appends the ids of normalised text; may stop once there are `enough`. `first` says that a text begins with it.
 static void add_words(
-    const semblance_tokenizer *t, const uint8_t *p, const uint8_t *end, size_t enough, semblance_tokens *tokens) {
+    const semblance_tokenizer *t, const uint8_t *p, const uint8_t *end, bool first, size_t enough,
+    semblance_tokens *tokens) {
+    if (!t->in_parts) {
+        job j = {t, tokens, enough};
+        semblance_splitter_run(t->splitter, p, end, first, &tokens->splitter, add_word, &j);
+        return;
+    }
     const uint8_t *word_end;
     while (tokens->count < enough && (word_end = semblance_next_word(&p, end))) {
-        add_word(t, p, word_end, tokens);
+        t->model->add(t->model, p, word_end, tokens);
         p = word_end;
     }
 }
@@ -232,37 +227,37 @@ static bool next_match(
 }
 
 typedef void (*add_gap)(
-    const semblance_tokenizer *t, const uint8_t *p, const uint8_t *end, size_t enough, semblance_tokens *tokens);
+    const semblance_tokenizer *t, const uint8_t *p, const uint8_t *end, bool first, size_t enough,
+    semblance_tokens *tokens);
 
 /// Appends the added tokens of a text, and what lies between them by `add`.
 static void add_matches(
-    const semblance_tokenizer *t, const patterns *set, const uint8_t *begin, const uint8_t *end, size_t enough,
-    semblance_tokens *tokens, add_gap add) {
+    const semblance_tokenizer *t, const patterns *set, const uint8_t *begin, const uint8_t *end, bool first,
+    size_t enough, semblance_tokens *tokens, add_gap add) {
     const uint8_t *free = begin, *p = begin;
     match found;
     while (set->count && tokens->count < enough && next_match(t, set, begin, free, p, end, &p, &found)) {
-        if (free < found.begin) add(t, free, found.begin, enough, tokens);
-        tokens->ids = semblance_grow(tokens->ids, tokens->count + 1, &tokens->capacity, sizeof(int32_t));
-        tokens->ids[tokens->count++] = t->added_ids[found.index];
+        if (free < found.begin) add(t, free, found.begin, first && free == begin, enough, tokens);
+        semblance_tokens_add(tokens, t->added_ids[found.index]);
         free = found.end;
     }
-    if (free < end) add(t, free, end, enough, tokens);
+    if (free < end) add(t, free, end, first && free == begin, enough, tokens);
 }
 
-/// Normalises a stretch of raw text and appends its ids. A long one is taken in parts that end at a blank, which no
-/// step reaches across; then it stays in the cache, and a text that is cut short isn't read to its end.
+/// Normalises a stretch of raw text and appends its ids. If no step reaches across blanks, a long one is taken in parts
+/// that end at one; then it stays in the cache, and a text that is cut short isn't read to its end.
 static void add_raw(
-    const semblance_tokenizer *t, const uint8_t *p, const uint8_t *end, size_t enough, semblance_tokens *tokens) {
+    const semblance_tokenizer *t, const uint8_t *p, const uint8_t *end, bool first, size_t enough,
+    semblance_tokens *tokens) {
     enum { PART = 8192 };
     while (p < end && tokens->count < enough) {
         const uint8_t *part = end;
-        if (end - p > PART && t->normalized.count == 0) {
+        if (t->in_parts && end - p > PART && t->normalized.count == 0) {
             const uint8_t *blank = memchr(p + PART, ' ', (size_t)(end - p) - PART);
             if (blank) part = blank;
         }
-        semblance_normalize(t->options, p, (size_t)(part - p), &tokens->scratch);
-        const semblance_bytes *text = &tokens->scratch.out;
-        add_matches(t, &t->normalized, text->bytes, text->bytes + text->count, enough, tokens, add_words);
+        semblance_span text = semblance_normalizer_run(t->normalizer, p, (size_t)(part - p), &tokens->normalizer);
+        add_matches(t, &t->normalized, text.begin, text.end, first, enough, tokens, add_words);
         p = part;
     }
 }
@@ -278,8 +273,8 @@ static size_t cut(const uint8_t *text, size_t count, size_t maximum_scalars) {
 
 static void add_special(const int32_t *ids, size_t count, size_t room, semblance_tokens *tokens) {
     if (count > room) count = room;
-    tokens->ids = semblance_grow(tokens->ids, tokens->count + count, &tokens->capacity, sizeof(int32_t));
-    if (count) memcpy(tokens->ids + tokens->count, ids, count * sizeof(int32_t));
+    int32_t *end = semblance_tokens_reserve(tokens, count);
+    if (count) memcpy(end, ids, count * sizeof(int32_t));
     tokens->count += count;
 }
 
@@ -292,7 +287,7 @@ void semblance_tokenize(
     size_t first = tokens->count;
     size_t enough = how.from_left || room > SIZE_MAX - first ? SIZE_MAX : first + room;
     count = cut(text, count, how.maximum_scalars);
-    if (count && room) add_matches(t, &t->raw, text, text + count, enough, tokens, add_raw);
+    if (count && room) add_matches(t, &t->raw, text, text + count, true, enough, tokens, add_raw);
 
     if (tokens->count - first > room) {
         if (how.from_left) memmove(tokens->ids + first, tokens->ids + tokens->count - room, room * sizeof(int32_t));

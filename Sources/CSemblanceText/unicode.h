@@ -61,6 +61,18 @@ static inline size_t semblance_decode(const uint8_t *p, const uint8_t *end, uint
     return 1;
 }
 
+/// How many bytes the valid UTF-8 has that begins at `p`; 0 if it is overlong, a surrogate, too large or cut off.
+static inline size_t semblance_valid_scalar(const uint8_t *p, const uint8_t *end) {
+    uint32_t scalar;
+    size_t length = semblance_decode(p, end, &scalar);
+    for (size_t i = 1; i < length; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    int whole = (length == 1 && scalar < 0x80) || (length == 2 && scalar >= 0x80)
+                || (length == 3 && scalar >= 0x800 && (scalar < 0xD800 || scalar > 0xDFFF))
+                || (length == 4 && scalar >= 0x10000);
+    return whole ? length : 0;
+}
+
 /// Where the scalar before `p` begins; `p` is after `begin`.
 static inline const uint8_t *semblance_previous(const uint8_t *p, const uint8_t *begin) {
     do { p--; } while (p > begin && (*p & 0xC0) == 0x80);

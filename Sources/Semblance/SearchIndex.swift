@@ -14,11 +14,13 @@ public final class SearchIndex: Sendable {
     public let embedder: Embedder
     private let documents: [SearchDocument]
     private let vectors: VectorIndex
+    private let compute: ComputeOptions
 
-    private init(embedder: Embedder, documents: [SearchDocument], vectors: VectorIndex) {
+    private init(embedder: Embedder, documents: [SearchDocument], vectors: VectorIndex, compute: ComputeOptions) {
         self.embedder = embedder
         self.documents = documents
         self.vectors = vectors
+        self.compute = compute
     }
 
     /// How many documents there are.
@@ -86,7 +88,7 @@ public final class SearchIndex: Sendable {
                     to: fresh.appending(path: Files.manifest)
                 )
             }
-            return SearchIndex(embedder: embedder, documents: documents, vectors: vectors)
+            return SearchIndex(embedder: embedder, documents: documents, vectors: vectors, compute: compute)
         }
     }
 
@@ -134,7 +136,7 @@ public final class SearchIndex: Sendable {
                     + "\(vectors.dimension) for a model of \(embedder.dimension): build the index anew"
             )
         }
-        return SearchIndex(embedder: embedder, documents: documents, vectors: vectors)
+        return SearchIndex(embedder: embedder, documents: documents, vectors: vectors, compute: compute)
     }
 
     // MARK: Searching
@@ -146,7 +148,7 @@ public final class SearchIndex: Sendable {
 
     /// The documents that match each of some texts.
     public func search(_ texts: [String], count: Int = 10) async throws -> [[SearchHit]] {
-        let queries = try await embedder.embed(texts, as: .query)
+        let queries = try await embedder.embed(texts, as: .query, options: .init(compute: compute))
         return try await vectors.nearest(to: queries, count: count).map { hits in
             hits.map { SearchHit(document: documents[Int($0.id)], score: $0.score) }
         }

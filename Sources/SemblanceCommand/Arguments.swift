@@ -7,6 +7,7 @@ extension OptimizerConfiguration.Rule: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension NegativeSource: ExpressibleByArgument {}
 extension MiningConfiguration.Pick: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 extension Role: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
 

@@ -27,13 +27,16 @@ struct CommonOptions: ParsableArguments {
     @Option(help: "Threads to use; all cores unless given.")
     var threads: Int?
 
+    @Option(help: "What a transformer's matrix products are rounded to: fp32, bf16, or int8 (embedding alone).")
+    var precision: Precision?
+
     @Flag(help: "No progress on standard error.")
     var quiet = false
 
     @Flag(help: "Exactly one JSON object on standard output.")
     var json = false
 
-    var compute: ComputeOptions { ComputeOptions(threads: threads) }
+    var compute: ComputeOptions { ComputeOptions(threads: threads, precision: precision ?? .float32) }
     var console: Console { Console(isQuiet: quiet, isJSON: json) }
 
     func validate() throws {

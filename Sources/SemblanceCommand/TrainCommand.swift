@@ -10,11 +10,12 @@ struct TrainCommand: AsyncParsableCommand {
         discussion: """
             PAIRS.jsonl holds one {"anchor", "positive", "negatives", "group"} a line; positive may be a list, the last two \
             may be missing. Without --base a static encoder is trained from scratch over a vocabulary learned from the \
-            texts, or over --tokenizer.
+            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a transformer is \
+            then trained without pairs (SimCSE).
             """
     )
 
-    @Argument(help: "Training pairs.")
+    @Argument(help: "Training pairs, or texts alone (.txt).")
     var pairs: String
     @Option(help: "The folder the model is written to.")
     var output: String
@@ -32,7 +33,10 @@ struct TrainCommand: AsyncParsableCommand {
     var epochs: Int?
     @Option(help: "Pairs in a step. (default: \(TrainingConfiguration().batchSize))")
     var batchSize: Int?
-    @Option(help: "The peak learning rate. (default for static encoders: 0.3 lazy-adam, 0.2 adamw, 1 adagrad)")
+    @Option(
+        help:
+            "The peak learning rate. (default: transformers 2e-5; static encoders 0.3 lazy-adam, 0.2 adamw, 1 adagrad)"
+    )
     var learningRate: Float?
     @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
     var temperature: Float?
@@ -42,6 +46,14 @@ struct TrainCommand: AsyncParsableCommand {
     var schedule: LearningRateSchedule?
     @Option(help: "The share of steps the learning rate rises over. (default: \(TrainingConfiguration().warmup))")
     var warmup: Double?
+    @Option(help: "Train low-rank updates of this rank beside the model's weights (LoRA).")
+    var lora: Int?
+    @Option(help: "Leave the embeddings and so many layers as they are.")
+    var freezeLayers: Int?
+    @Option(help: "Train bottleneck adapters of this width beside the model's weights.")
+    var adapter: Int?
+    @Option(help: "The rate of dropout in a transformer; as the model says unless given.")
+    var dropout: Float?
     @Option(help: "Decides everything random. (default: \(TrainingConfiguration().seed))")
     var seed: UInt64?
     @Option(help: "Hard negatives; may be given several times. (default: rows where the file has them)")
@@ -90,24 +102,41 @@ struct TrainCommand: AsyncParsableCommand {
             try? FileManager.default.removeItem(at: checkpointFolder)
         }
         let settings = try trainingConfiguration()
-        let rows = try JSONLines.read(TrainingPair.self, from: URL(path: pairs))
         let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
         let development = try dev.map { try RetrievalDataset(contentsOf: URL(path: $0), split: devSplit) }
 
         let finished = Mutex<TrainingReport?>(nil)
         let show = common.console.trainingProgress()
-        let embedder = try await Embedder.fit(
-            rows,
-            startingFrom: try initialModel(),
-            configuration: settings,
-            corpus: corpusTexts ?? [],
-            evaluating: development,
-            checkpoints: checkpointEvery.map { CheckpointConfiguration(folder: checkpointFolder, everySteps: $0) },
-            resumingFrom: resume ? checkpointFolder : nil
-        ) { event in
+        let start = try initialModel()
+        let checkpoints = checkpointEvery.map { CheckpointConfiguration(folder: checkpointFolder, everySteps: $0) }
+        let progress: @Sendable (TrainingEvent) -> Void = { event in
             if case .finished(let report) = event { finished.withLock { $0 = report } }
             show(event)
         }
+        let file = URL(path: pairs)
+        let embedder =
+            if file.pathExtension == "txt" {
+                try await Embedder.fit(
+                    texts: TextLines.read(from: file),
+                    startingFrom: start,
+                    configuration: settings,
+                    evaluating: development,
+                    checkpoints: checkpoints,
+                    resumingFrom: resume ? checkpointFolder : nil,
+                    progress: progress
+                )
+            } else {
+                try await Embedder.fit(
+                    JSONLines.read(TrainingPair.self, from: file),
+                    startingFrom: start,
+                    configuration: settings,
+                    corpus: corpusTexts ?? [],
+                    evaluating: development,
+                    checkpoints: checkpoints,
+                    resumingFrom: resume ? checkpointFolder : nil,
+                    progress: progress
+                )
+            }
         try embedder.write(to: URL(path: output), overwriting: true)
         guard let report = finished.withLock({ $0 }) else { return }
         try common.console.result(TrainResult(report)) {
@@ -135,11 +164,16 @@ struct TrainCommand: AsyncParsableCommand {
         if let optimizer { settings.optimizer.rule = optimizer }
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }
+        if let lora { settings.tuning.lora = LoRAConfiguration(rank: lora) }
+        if let freezeLayers { settings.tuning.frozenLayers = freezeLayers }
+        if let adapter { settings.tuning.adapterWidth = adapter }
+        if let dropout { settings.dropout = dropout }
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
         if let remineEvery { settings.remineEvery = remineEvery }
         if let threads = common.threads { settings.compute.threads = threads }
+        if let precision = common.precision { settings.compute.precision = precision }
         try settings.validate()
         return settings
     }

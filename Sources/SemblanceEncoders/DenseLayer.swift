@@ -49,6 +49,16 @@ extension DenseLayer {
     /// Reads the module in `folder`, which takes vectors of `inputs` components.
     init(contentsOf folder: URL, inputs: Int) throws {
         let settings = try readJSON(DenseConfiguration.self, from: folder.appending(path: "config.json"))
+        let vector = "sentence_embedding"
+        guard (settings.input ?? vector) == vector, (settings.output ?? vector) == vector,
+            !(settings.isResidual ?? false)
+        else {
+            throw EncoderError(
+                code: .unsupportedModel,
+                message: "the Dense module in \(folder.path) works on other things than \(vector), or adds its input "
+                    + "(use_residual); neither is supported"
+            )
+        }
         let name = settings.activation?.split(separator: ".").last ?? "Tanh"
         guard let known = Self.activations.first(where: { $0.key.hasSuffix("." + name) }) else {
             throw EncoderError(
@@ -67,10 +77,13 @@ extension DenseLayer {
         else {
             throw EncoderError(
                 code: .invalidFile,
-                message: "\(file.path): linear.weight is \(weight.rows) × \(weight.columns), "
-                    + "expected \(settings.outputs) × \(inputs)"
+                message: "\(file.path): linear.weight is \(weight.rows) × \(weight.columns)"
+                    + (bias.map { ", linear.bias has \($0.count)" } ?? "")
+                    + "; expected \(settings.outputs) × \(inputs) (out_features × what comes before)"
             )
         }
+        try weight.checkFinite("linear.weight", in: file.path)
+        try bias?.checkFinite("linear.bias", in: file.path)
         self.init(
             weight: weight,
             bias: bias.map { Matrix(rows: 1, columns: $0.count, elements: $0.elements) },

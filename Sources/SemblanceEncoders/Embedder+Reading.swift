@@ -49,16 +49,19 @@ extension Embedder {
             entries.removeLast()
         }
         let prompts = Dictionary(
-            uniqueKeysWithValues: Role.allCases.map { role in
-                let fallback = settings.defaultPromptName.flatMap { settings.prompts?[$0] } ?? ""
-                return (role, settings.prompts?[role.rawValue] ?? fallback)
-            }
+            uniqueKeysWithValues: Role.allCases.map { ($0, settings.prompt(for: $0)) }
         )
         if let router = entries.first, router.kind == "Router", entries.count == 1 {
             let routes = try readJSON(
                 RouterConfiguration.self,
                 from: folder.appending(path: router.path).appending(path: "router_config.json")
             )
+            guard routes.parameters?.mappings?.isEmpty ?? true else {
+                throw EncoderError(
+                    code: .unsupportedModel,
+                    message: "router_config.json in \(folder.path) has route_mappings, which are not supported"
+                )
+            }
             func tower(_ role: Role) throws -> Tower {
                 guard let names = routes.structure[role.rawValue] else {
                     throw EncoderError(
@@ -99,7 +102,9 @@ extension Embedder {
         }
         func location(_ module: ModuleEntry) -> URL { folder.appending(path: module.path) }
         guard let first = modules.first else { throw unsupported(nil) }
-        let isTransformer = first.kind == "Transformer" && modules.count > 1 && modules[1].kind == "Pooling"
+        let isTransformer =
+            ["Transformer", Tower.Module.adapted].contains(first.kind) && modules.count > 1
+            && modules[1].kind == "Pooling"
         guard isTransformer || first.kind == "StaticEmbedding" else {
             throw unsupported(first.kind == "Transformer" && modules.count > 1 ? modules[1] : first)
         }
@@ -144,7 +149,9 @@ extension Embedder {
             )
         }
         let configuration = try architecture.configuration(file, at: configurationFile.path)
-        let tokenizer = try Tokenizer(contentsOf: folder)
+        let (settings, settingsFile) = try TextSettings.read(in: folder)
+        var tokenizer = try Tokenizer(contentsOf: folder)
+        if settings.lowercase ?? false { tokenizer = try tokenizer.lowercasing() }
         guard tokenizer.vocabularySize <= configuration.vocabulary else {
             throw EncoderError(
                 code: .invalidFile,
@@ -153,7 +160,8 @@ extension Embedder {
             )
         }
         let weights = try WeightFiles(in: folder)
-        let parameters = try architecture.parameters(of: configuration, from: weights)
+        let prefix = try architecture.prefix(in: weights)
+        let parameters = try architecture.parameters(of: configuration, from: weights, prefix: prefix)
         if let width = pooling.width, width != configuration.width {
             throw EncoderError(
                 code: .invalidFile,
@@ -167,19 +175,26 @@ extension Embedder {
             projections.append(try DenseLayer(contentsOf: folder, inputs: inputs))
             inputs = projections.last?.weight.rows ?? inputs
         }
-        let source = try TransformerSource(folder: folder, limit: configuration.maximumLength, weights: weights)
+        let source = try TransformerSource(
+            folder: folder,
+            places: file.places,
+            limit: configuration.maximumLength,
+            asked: (settings.maximumLength, settingsFile),
+            weights: weights,
+            prefix: prefix
+        )
         var preparation = TextPreparation()
         preparation.addsSpecialTokens = true
         preparation.maximumLength = source.maximumLength
         preparation.poolsPrompt = pooling.includesPrompt ?? true
         return Tower(
             tokenizer: tokenizer,
-            encoder: TransformerEncoder(
+            encoder: try TransformerEncoder(
                 configuration,
                 parameters: parameters,
                 poolings: pooling.modes,
                 projections: projections
-            ),
+            ).addingAdapters(from: weights),
             preparation: preparation,
             source: source
         )
@@ -193,6 +208,7 @@ extension Embedder {
                     + "but the tokenizer \(tokenizer.vocabularySize) tokens: the files do not belong together"
             )
         }
+        try table.checkFinite("the table", in: file.path)
     }
 
     private init(model2vecFolder folder: URL, weights: SafetensorsFile) throws {

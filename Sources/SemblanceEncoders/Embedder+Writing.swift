@@ -21,21 +21,14 @@ extension Embedder {
 
     private func writeSentenceTransformers(to folder: URL) throws {
         var modules: [ModuleEntry] = []
-        func add(_ kind: String, path: String) {
-            modules.append(
-                ModuleEntry(
-                    idx: modules.count,
-                    name: "\(modules.count)",
-                    path: path,
-                    type: "sentence_transformers.models.\(kind)"
-                )
-            )
+        func add(_ type: String, path: String) {
+            modules.append(ModuleEntry(idx: modules.count, name: "\(modules.count)", path: path, type: type))
         }
         if sharesWeights {
             for (index, module) in documentTower.modules.enumerated() {
                 let path = "\(index)_\(module.kind)"
                 try module.write(folder.appending(path: path))
-                add(module.kind, path: path)
+                add(module.type, path: path)
             }
         } else {
             var types: [String: String] = [:]
@@ -44,7 +37,7 @@ extension Embedder {
                 for (index, module) in tower(for: role).modules.enumerated() {
                     let path = "\(role.rawValue)_\(index)_\(module.kind)"
                     try module.write(folder.appending(path: path))
-                    types[path] = "sentence_transformers.models.\(module.kind)"
+                    types[path] = module.type
                     structure[role.rawValue, default: []].append(path)
                 }
             }
@@ -56,7 +49,7 @@ extension Embedder {
                 ),
                 to: folder.appending(path: "router_config.json")
             )
-            add("Router", path: "")
+            add(Tower.Module.pythonType("Router"), path: "")
         }
         if normalizes {
             let path = "\(modules.count)_Normalize"
@@ -65,7 +58,7 @@ extension Embedder {
                 withIntermediateDirectories: true
             )
             try writeJSON([String: String](), to: folder.appending(path: path).appending(path: "config.json"))
-            add("Normalize", path: path)
+            add(Tower.Module.pythonType("Normalize"), path: path)
         }
         try writeJSON(modules, to: folder.appending(path: "modules.json"))
         try writeJSON(
@@ -110,6 +103,13 @@ extension Tower {
     struct Module {
         let kind: String
         let write: (URL) throws -> Void
+
+        /// The class that `modules.json` names: one of sentence-transformers', but for what only this library computes, so
+        /// that Python refuses such a folder and does not open it as something else.
+        var type: String { kind == Self.adapted ? "semblance.\(kind)" : Self.pythonType(kind) }
+
+        static let adapted = "AdaptedTransformer"
+        static func pythonType(_ kind: String) -> String { "sentence_transformers.models.\(kind)" }
     }
 
     /// What a text goes through, in order.
@@ -120,7 +120,9 @@ extension Tower {
                 + modules(of: encoder.projection.map { [$0] } ?? [])
         case let encoder as TransformerEncoder:
             [
-                Module(kind: "Transformer") { try write(encoder, to: $0) },
+                Module(kind: encoder.additions.adapterWidth == nil ? "Transformer" : Module.adapted) {
+                    try write(encoder, to: $0)
+                },
                 Module(kind: "Pooling") { folder in
                     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
                     try writeJSON(
@@ -156,13 +158,13 @@ extension Tower {
         try AtomicFile.write(source.configuration, to: folder.appending(path: "config.json"))
         for (name, data) in source.companions { try AtomicFile.write(data, to: folder.appending(path: name)) }
         try SafetensorsFile.write(
-            encoder.transformerParameters.flatMap(\.tensors) + source.unused,
+            encoder.merged.tables.flatMap(\.tensors) + source.unused,
             to: folder.appending(path: "model.safetensors")
         )
         try tokenizer.write(to: folder.appending(path: "tokenizer.json"))
         try writeJSON(
-            TextLimits(maximumLength: source.maximumLength, lowercase: false),
-            to: folder.appending(path: "sentence_bert_config.json")
+            TextSettings(maximumLength: source.maximumLength == .max ? nil : source.maximumLength, lowercase: false),
+            to: folder.appending(path: TextSettings.name)
         )
     }
 }

@@ -93,11 +93,13 @@ public struct Embedder: Sendable {
                     "a dimension of \(dimension) was asked for: this model's embeddings have 1 to \(self.dimension)"
             )
         }
+        try options.compute.validate()
         let tower = tower(for: role)
         let prompt = prompts[role] ?? ""
+        let (encoder, weights) = tower.prepared(options.compute.precision)
         let job = EmbeddingJob(
-            tower: tower,
-            weights: tower.weights,
+            encoder: encoder,
+            weights: weights,
             skipped: tower.skippedTokens(prompt: prompt),
             dimension: dimension,
             normalizes: options.normalizes ?? self.normalizes

@@ -44,7 +44,11 @@ package enum Pooling: String, Sendable, Hashable, Codable {
         for text in 0..<offsets.count - 1 {
             let tokens = Int(offsets[text])..<Int(offsets[text + 1])
             let pooled = Swift.min(tokens.lowerBound + skipped, tokens.upperBound)..<tokens.upperBound
-            guard let first = pooled.first, let last = pooled.last else { continue }
+            guard let first = pooled.first, let last = pooled.last else {
+                // Where all of a text is its prompt, its first token stands for it.
+                if self == .cls, !tokens.isEmpty { weights[tokens.lowerBound] = 1 }
+                continue
+            }
             let count = Float(pooled.count)
             switch self {
             case .cls: weights[first] = 1

@@ -15,7 +15,7 @@ struct ModuleEntry: Codable {
 
 /// config_sentence_transformers.json.
 struct SentenceTransformersConfiguration: Codable {
-    var prompts: [String: String]?
+    var prompts: [String: String?]?
     var defaultPromptName: String?
     var similarity: String?
 
@@ -23,6 +23,14 @@ struct SentenceTransformersConfiguration: Codable {
         case prompts
         case defaultPromptName = "default_prompt_name"
         case similarity = "similarity_fn_name"
+    }
+
+    /// What is put before the texts of a role: its own prompt, for documents also under other names, or the default one.
+    func prompt(for role: Role) -> String {
+        let names = role == .query ? ["query"] : ["document", "passage", "corpus"]
+        let prompts = (prompts ?? [:]).compactMapValues { $0 }
+        let name = names.first { prompts[$0] != nil } ?? defaultPromptName
+        return name.flatMap { prompts[$0] } ?? ""
     }
 }
 
@@ -32,12 +40,19 @@ struct DenseConfiguration: Codable {
     var outputs: Int
     var hasBias: Bool
     var activation: String?
+    /// Where it reads and writes; what is not the text's vector is not supported.
+    var input: String?
+    var output: String?
+    var isResidual: Bool?
 
     enum CodingKeys: String, CodingKey {
         case inputs = "in_features"
         case outputs = "out_features"
         case hasBias = "bias"
         case activation = "activation_function"
+        case input = "module_input_name"
+        case output = "module_output_name"
+        case isResidual = "use_residual"
     }
 }
 
@@ -90,6 +105,13 @@ struct PoolingConfiguration: Codable {
             )
         }
         if modes.isEmpty { modes = [.mean] }
+        guard modes.count <= 16 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .mode,
+                in: container,
+                debugDescription: "\(modes.count) poolings side by side; at most 16 are read"
+            )
+        }
     }
 
     /// The old dialect where it has the modes: both sides read it.
@@ -108,16 +130,40 @@ struct PoolingConfiguration: Codable {
     }
 }
 
-/// sentence_bert_config.json, and of tokenizer_config.json what says how long texts are cut.
-struct TextLimits: Codable {
+/// sentence_bert_config.json.
+struct TextSettings: Codable {
     var maximumLength: Int?
     var lowercase: Bool?
-    var tokenizerLimit: Double?
 
     enum CodingKeys: String, CodingKey {
         case maximumLength = "max_seq_length"
         case lowercase = "do_lower_case"
-        case tokenizerLimit = "model_max_length"
+    }
+
+    /// Old folders call the file after their architecture.
+    private static let names = ["bert", "roberta", "distilbert", "xlm-roberta"].map { "sentence_\($0)_config.json" }
+
+    static let name = names[0]
+
+    /// The settings of a folder and the file's name; those of sentence-transformers where there is none.
+    static func read(in folder: URL) throws -> (settings: TextSettings, file: URL) {
+        let files = names.map { folder.appending(path: $0) }
+        guard let file = files.first(where: { FileManager.default.fileExists(atPath: $0.path) }) else {
+            return (TextSettings(), files[0])
+        }
+        return (try readJSON(TextSettings.self, from: file), file)
+    }
+}
+
+/// Of tokenizer_config.json what says how texts are cut.
+struct TokenizerSettings: Decodable {
+    /// Python writes 10³⁰ for none.
+    var maximumLength: Double?
+    var side: String?
+
+    enum CodingKeys: String, CodingKey {
+        case maximumLength = "model_max_length"
+        case side = "truncation_side"
     }
 }
 
@@ -126,16 +172,19 @@ struct RouterConfiguration: Codable {
     struct Parameters: Codable {
         var defaultRoute: String?
         var allowsEmptyKey: Bool?
+        /// Other names for routes; not supported.
+        var mappings: [String: String]?
 
         enum CodingKeys: String, CodingKey {
             case defaultRoute = "default_route"
             case allowsEmptyKey = "allow_empty_key"
+            case mappings = "route_mappings"
         }
     }
 
     var types: [String: String]
     var structure: [String: [String]]
-    var parameters: Parameters
+    var parameters: Parameters?
 }
 
 /// config.json of a model2vec folder.
@@ -170,15 +219,7 @@ struct Model2VecConfiguration: Codable {
 
 /// Reads a JSON file; errors name it and what is wrong.
 package func readJSON<Value: Decodable>(_ type: Value.Type, from file: URL) throws -> Value {
-    let data: Data
-    do {
-        data = try Data(contentsOf: file)
-    } catch {
-        throw EncoderError(
-            code: .unreadableFile,
-            message: "\(file.path) can't be read: \(error.localizedDescription); is the folder complete?"
-        )
-    }
+    let data = try contents(of: file)
     do {
         return try JSONDecoder().decode(type, from: data)
     } catch {
@@ -189,13 +230,38 @@ package func readJSON<Value: Decodable>(_ type: Value.Type, from file: URL) thro
     }
 }
 
+/// The bytes of a plain file that is no larger than such files are.
+func contents(of file: URL) throws -> Data {
+    let limit = 256 << 20
+    do {
+        let attributes = try FileManager.default.attributesOfItem(atPath: file.resolvingSymlinksInPath().path)
+        let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
+        guard attributes[.type] as? FileAttributeType == .typeRegular, size <= limit else {
+            throw EncoderError(
+                code: .unreadableFile,
+                message: "\(file.path) is no plain file of at most \(limit) bytes; restore the file"
+            )
+        }
+        return try Data(contentsOf: file)
+    } catch let error as EncoderError {
+        throw error
+    } catch {
+        throw EncoderError(
+            code: .unreadableFile,
+            message: "\(file.path) can't be read: \(error.localizedDescription); is the folder complete?"
+        )
+    }
+}
+
 /// The place and reason of a decoding error, in a line.
 private func describe(_ error: any Error) -> String {
     switch error {
     case DecodingError.keyNotFound(let key, _): "\"\(key.stringValue)\" is missing"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-        "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
-    case DecodingError.dataCorrupted(let context): "no valid JSON (\(context.debugDescription))"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+        DecodingError.dataCorrupted(let context):
+        context.codingPath.isEmpty
+            ? context.debugDescription
+            : "\(context.codingPath.map(\.stringValue).joined(separator: ".")): \(context.debugDescription)"
     default: "\(error)"
     }
 }

@@ -25,6 +25,11 @@ package struct StaticEncoder: TextEncoder {
 
     package var tokensPerChunk: Int? { nil }
 
+    /// There is none: one dropped token would be the change of a word.
+    package var dropout: Float { 0 }
+
+    package var merged: StaticEncoder { self }
+
     package var parameters: [Parameter] {
         [Parameter(names: ["embedding.weight"], layout: .table, value: table)] + (projection?.parameters ?? [])
     }

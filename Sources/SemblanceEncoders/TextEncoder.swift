@@ -17,6 +17,10 @@ package struct Parameter: Sendable {
     /// Whether the file holds it as a list of numbers, not as a matrix of one row.
     package let isVector: Bool
     package var value: Matrix
+    /// Whether training changes it.
+    package var isTrained = true
+    /// What the learning rate is multiplied by.
+    package var rateFactor: Float = 1
 
     package init(names: [String], layout: Layout = .dense, isVector: Bool = false, value: Matrix) {
         self.names = names
@@ -35,6 +39,10 @@ package protocol TextEncoder: Sendable {
     /// How many tokens are worth a chunk of their own, so that work on them stays in a core's cache; `nil` where a
     /// token is next to no work and texts are counted instead.
     var tokensPerChunk: Int? { get }
+    /// The rate of dropout while training; 0 is none.
+    var dropout: Float { get }
+    /// The same embeddings with as few weights as can be: what embedding uses, and files hold.
+    var merged: Self { get }
     /// The same encoder with other values, in the order of ``parameters``.
     func replacingParameters(_ values: [Matrix]) -> Self
     /// `[texts, dimension]`, before any normalisation; weights are read from the tape, in the order of ``parameters``.

@@ -22,8 +22,10 @@ package struct Tower: Sendable {
         self.source = source
     }
 
-    /// The encoder's weights for embedding; packed once, used by all calls.
-    var weights: Weights { prepared.weights(of: encoder) }
+    /// The encoder and its weights for embedding; packed once, used by all calls.
+    func prepared(_ precision: Precision) -> (encoder: any TextEncoder, weights: Weights) {
+        prepared.parts(of: encoder, precision)
+    }
 
     /// How many tokens at a text's beginning are its prompt's and not pooled.
     package func skippedTokens(prompt: String) -> Int {
@@ -39,15 +41,20 @@ package struct Tower: Sendable {
     }
 }
 
-/// The weights of one encoder, made when first asked for.
+/// One encoder made ready for embedding when that is first asked for, by precision.
 private final class PreparedWeights: Sendable {
-    private let made = Mutex<Weights?>(nil)
+    private let made = Mutex<[Precision: (encoder: any TextEncoder, weights: Weights)]>([:])
 
-    func weights(of encoder: any TextEncoder) -> Weights {
+    func parts(
+        of encoder: any TextEncoder,
+        _ precision: Precision
+    ) -> (encoder: any TextEncoder, weights: Weights) {
         made.withLock { made in
-            let weights = made ?? Weights(encoder.parameters.map(\.value))
-            made = weights
-            return weights
+            if let parts = made[precision] { return parts }
+            let merged = made.values.first?.encoder ?? encoder.merged
+            let parts = (merged, Weights(merged.parameters.map(\.value), precision: precision))
+            made[precision] = parts
+            return parts
         }
     }
 }

@@ -7,7 +7,12 @@ internal import SemblanceNumerics
 struct TransformerFile: Decodable {
     struct Rotary: Decodable {
         var base: Float?
-        enum CodingKeys: String, CodingKey { case base = "rope_theta" }
+        var kind: String?
+
+        enum CodingKeys: String, CodingKey {
+            case base = "rope_theta"
+            case kind = "rope_type"
+        }
     }
 
     var modelType: String
@@ -25,6 +30,7 @@ struct TransformerFile: Decodable {
     var attentionDropout: Float?
     var positionKind: String?
     var distanceBuckets: Int?
+    var isDecoder: Bool?
     // DistilBERT's names.
     var dim: Int?
     var hiddenDim: Int?
@@ -45,7 +51,7 @@ struct TransformerFile: Decodable {
     var globalBase: Float?
     var localBase: Float?
     var rotary: [String: Rotary]?
-    var embeddingDropout: Float?
+    var rotaryScaling: Rotary?
     var innerDropout: Float?
 
     enum CodingKeys: String, CodingKey {
@@ -64,6 +70,7 @@ struct TransformerFile: Decodable {
         case attentionDropout = "attention_probs_dropout_prob"
         case positionKind = "position_embedding_type"
         case distanceBuckets = "relative_attention_num_buckets"
+        case isDecoder = "is_decoder"
         case dim
         case hiddenDim = "hidden_dim"
         case distilHeads = "n_heads"
@@ -82,7 +89,7 @@ struct TransformerFile: Decodable {
         case globalBase = "global_rope_theta"
         case localBase = "local_rope_theta"
         case rotary = "rope_parameters"
-        case embeddingDropout = "embedding_dropout"
+        case rotaryScaling = "rope_scaling"
         case innerDropout = "mlp_dropout"
     }
 }
@@ -157,6 +164,12 @@ enum TransformerArchitecture: String, CaseIterable {
                 message: "\(path): position_embedding_type is \(file.positionKind ?? ""): only absolute is supported"
             )
         }
+        guard !(file.isDecoder ?? false) else {
+            throw EncoderError(
+                code: .unsupportedModel,
+                message: "\(path): is_decoder is true: tokens that see only those before them are not supported"
+            )
+        }
         let activation = isDistil ? file.distilActivation : isModern ? file.hiddenActivation : file.activation
         var result = TransformerConfiguration(
             vocabulary: try number(file.vocabulary, "vocab_size", in: 1...Int(Int32.max)),
@@ -203,18 +216,42 @@ enum TransformerArchitecture: String, CaseIterable {
                 guard kinds.count == layers else {
                     throw invalid("layer_types names \(kinds.count) of \(layers) layers")
                 }
-                result.windows = kinds.map { $0 == "full_attention" ? nil : window }
+                result.windows = try kinds.map { kind in
+                    switch kind {
+                    case "full_attention": nil
+                    case "sliding_attention": window
+                    default:
+                        throw EncoderError(
+                            code: .unsupportedModel,
+                            message:
+                                "\(path): layer_types holds \(kind): full_attention and sliding_attention are supported"
+                        )
+                    }
+                }
             } else {
                 result.windows = (0..<layers).map { $0 % every == 0 ? nil : window }
             }
+            let kinds = (file.rotary ?? [:]).values.map(\.kind) + [file.rotaryScaling.map { $0.kind ?? "scaled" }]
+            if let kind = kinds.compactMap({ $0 }).first(where: { $0 != "default" }) {
+                throw EncoderError(
+                    code: .unsupportedModel,
+                    message: "\(path): rope_type is \(kind): only default is supported"
+                )
+            }
+            func base(_ kind: String, _ old: Float?, _ fallback: Float) throws -> Float {
+                let base = file.rotary?[kind]?.base ?? old ?? fallback
+                guard base > 0, base.isFinite else { throw invalid("rope_theta of \(kind) is \(base)") }
+                return base
+            }
             result.positions = .rotary(
-                base: file.rotary?["full_attention"]?.base ?? file.globalBase ?? 160_000,
-                windowBase: file.rotary?["sliding_attention"]?.base ?? file.localBase ?? 10_000
+                base: try base("full_attention", file.globalBase, 160_000),
+                windowBase: try base("sliding_attention", file.localBase, 10_000)
             )
             guard result.headDimension % 2 == 0 else {
                 throw invalid("heads of \(result.headDimension) components can't turn in pairs")
             }
             result.isGated = true
+            result.hasJointQKV = true
             result.normalization = .before
             result.attentionBias = file.attentionBias ?? false
             result.innerBias = file.innerBias ?? false
@@ -249,6 +286,11 @@ enum TransformerArchitecture: String, CaseIterable {
         var layout = Parameter.Layout.dense
     }
 
+    /// The table of tokens; every file has it.
+    var wordsName: String {
+        self == .modernBERT ? "embeddings.tok_embeddings.weight" : "embeddings.word_embeddings.weight"
+    }
+
     /// The file's tensors, in the order of ``TransformerIndices``.
     func entries(of c: TransformerConfiguration) -> [Entry] {
         var entries: [Entry] = []
@@ -261,8 +303,7 @@ enum TransformerArchitecture: String, CaseIterable {
             if hasBias { entries.append(Entry(names: names.map { $0 + ".bias" }, shape: [outputs])) }
         }
         let isModern = self == .modernBERT
-        let words = isModern ? "embeddings.tok_embeddings.weight" : "embeddings.word_embeddings.weight"
-        entries.append(Entry(names: [words], shape: [c.vocabulary, c.width], layout: .table))
+        entries.append(Entry(names: [wordsName], shape: [c.vocabulary, c.width], layout: .table))
         if case .table(let rows, _, _) = c.positions {
             entries.append(
                 Entry(names: ["embeddings.position_embeddings.weight"], shape: [rows, c.width], layout: .table)

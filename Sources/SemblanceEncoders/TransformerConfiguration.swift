@@ -29,6 +29,8 @@ package struct TransformerConfiguration: Sendable, Hashable {
     /// Buckets of the bias by distance that all layers share (MPNet); 0 is none.
     package var distanceBuckets = 0
     package var normalization = Normalization.after
+    /// Whether the file has one matrix for queries, keys and values.
+    package var hasJointQKV = false
     /// Which parts have biases.
     package var attentionBias = true
     package var innerBias = true

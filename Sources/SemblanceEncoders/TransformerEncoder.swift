@@ -11,35 +11,46 @@ package struct TransformerEncoder: TextEncoder {
     package let configuration: TransformerConfiguration
     /// The ways tokens become one vector, their results side by side.
     package let poolings: [Pooling]
-    private(set) var tables: [Parameter]
-    package private(set) var projections: [DenseLayer]
-    private let indices: TransformerIndices
+    let additions: TransformerAdditions
+    /// The transformer's own parameters, then those of the additions.
+    var tables: [Parameter]
+    package var projections: [DenseLayer]
+    /// Whether training changes the projections.
+    var trainsProjections = true
+    let indices: TransformerIndices
 
     /// - Parameter parameters: in the order of ``TransformerIndices``.
     init(
         _ configuration: TransformerConfiguration,
         parameters: [Parameter],
         poolings: [Pooling],
-        projections: [DenseLayer] = []
+        projections: [DenseLayer] = [],
+        additions: TransformerAdditions = .init()
     ) {
+        self.additions = additions
         self.configuration = configuration
         self.poolings = poolings
         self.projections = projections
         tables = parameters
-        indices = TransformerIndices(configuration)
-        precondition(parameters.count == indices.count, "\(parameters.count) parameters, expected \(indices.count)")
+        indices = TransformerIndices(configuration, additions: additions)
     }
 
     package var dimension: Int { projections.last?.weight.rows ?? configuration.width * poolings.count }
+
+    package var dropout: Float { max(configuration.dropout, configuration.attentionDropout) }
 
     /// Some 200 tokens' activations stay in a core's cache on their way through a layer.
     package var tokensPerChunk: Int? { 192 }
 
     /// The transformer's, then the projections'.
-    package var parameters: [Parameter] { tables + projections.flatMap(\.parameters) }
-
-    /// What the model's own weight file holds.
-    var transformerParameters: [Parameter] { tables }
+    package var parameters: [Parameter] {
+        tables
+            + projections.flatMap(\.parameters).map { parameter in
+                var parameter = parameter
+                parameter.isTrained = trainsProjections
+                return parameter
+            }
+    }
 
     package func replacingParameters(_ values: [Matrix]) -> TransformerEncoder {
         var result = self
@@ -152,7 +163,7 @@ package struct TransformerEncoder: TextEncoder {
         on tape: Tape
     ) -> Variable {
         let (layer, c) = (indices.layers[index], configuration)
-        var qkv = tape.linear(x, weight: layer.qkv.weight, bias: layer.qkv.bias)
+        var qkv = linear(x, layer.qkv, layer.updates, on: tape)
         if case .rotary(let base, let windowBase) = c.positions {
             qkv = tape.rotated(
                 qkv,
@@ -168,18 +179,16 @@ package struct TransformerEncoder: TextEncoder {
             dropout: c.attentionDropout
         )
         let mixed = tape.attention(qkv, bias: bias, offsets: offsets, settings)
-        return tape.dropout(tape.linear(mixed, weight: layer.output.weight, bias: layer.output.bias), rate: c.dropout)
+        return tape.dropout(linear(mixed, layer.output, layer.updates, on: tape), rate: c.dropout)
     }
 
     private func feedForward(_ layer: TransformerIndices.Layer, _ x: Variable, on tape: Tape) -> Variable {
-        let up = tape.linear(x, weight: layer.up.weight, bias: layer.up.bias)
+        let up = linear(x, layer.up, layer.updates, on: tape)
         let inner =
             configuration.isGated
             ? tape.gated(up, configuration.activation) : tape.activation(up, configuration.activation)
-        return tape.dropout(
-            tape.linear(inner, weight: layer.down.weight, bias: layer.down.bias),
-            rate: configuration.dropout
-        )
+        let down = linear(inner, layer.down, layer.updates, on: tape)
+        return adapted(tape.dropout(down, rate: configuration.dropout), layer, on: tape)
     }
 
     private func norm(

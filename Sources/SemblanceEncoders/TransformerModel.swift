@@ -15,34 +15,77 @@ package struct TransformerSource: Sendable {
     /// What sentence-transformers cuts texts to.
     let maximumLength: Int
 
-    /// - Parameter limit: the most tokens that the transformer has places for.
-    init(folder: URL, limit: Int?, weights: WeightFiles) throws {
-        configuration = try Data(contentsOf: folder.appending(path: "config.json"))
+    /// - Parameters:
+    ///   - places: what config.json has as max_position_embeddings.
+    ///   - limit: the most tokens that the transformer can take.
+    ///   - asked: max_seq_length, and where it stands.
+    init(
+        folder: URL,
+        places: Int?,
+        limit: Int?,
+        asked: (length: Int?, file: URL),
+        weights: WeightFiles,
+        prefix: String
+    ) throws {
+        configuration = Self.withFloatWeights(try contents(of: folder.appending(path: "config.json")))
         var companions: [String: Data] = [:]
         for name in Self.companionNames {
             let file = folder.appending(path: name)
             guard FileManager.default.fileExists(atPath: file.path) else { continue }
-            companions[name] = try Data(contentsOf: file)
+            companions[name] = try contents(of: file)
         }
         self.companions = companions
-        unused = try weights.names.filter { $0.contains("pooler.") }.compactMap(weights.tensor)
-
-        func limits(_ name: String) throws -> TextLimits? {
-            let file = folder.appending(path: name)
-            return FileManager.default.fileExists(atPath: file.path) ? try readJSON(TextLimits.self, from: file) : nil
+        unused = try weights.names.filter { $0.hasPrefix(prefix + "pooler.") }.compactMap {
+            try weights.tensor($0, named: String($0.dropFirst(prefix.count)))
         }
-        let own = try limits("sentence_bert_config.json")
-        let tokenizerLimit = try limits("tokenizer_config.json")?.tokenizerLimit
-        var lengths = [limit, own?.maximumLength].compactMap { $0 }
-        // Python writes 10³⁰ for none.
-        if own?.maximumLength == nil, let tokenizerLimit, tokenizerLimit < 1e9 { lengths.append(Int(tokenizerLimit)) }
-        maximumLength = lengths.min() ?? .max
-        guard maximumLength >= 1 else {
+        maximumLength = try Self.maximumLength(of: folder, places: places, limit: limit, asked: asked)
+    }
+
+    /// What sentence-transformers cuts texts to: max_seq_length, else what tokenizer and transformer allow.
+    private static func maximumLength(
+        of folder: URL,
+        places: Int?,
+        limit: Int?,
+        asked: (length: Int?, file: URL)
+    ) throws -> Int {
+        func invalid(_ what: String) -> EncoderError { EncoderError(code: .invalidFile, message: what) }
+        let file = folder.appending(path: "tokenizer_config.json")
+        let exists = FileManager.default.fileExists(atPath: file.path)
+        let tokenizer = exists ? try readJSON(TokenizerSettings.self, from: file) : TokenizerSettings()
+        guard (tokenizer.side ?? "right") == "right" else {
             throw EncoderError(
-                code: .invalidFile,
-                message: "\(folder.path): texts would be cut to \(maximumLength) tokens; mend max_seq_length"
+                code: .unsupportedModel,
+                message: "\(file.path): truncation_side is \(tokenizer.side ?? ""): texts are cut at the right only"
             )
         }
+        if let length = asked.length {
+            guard length >= 1 else {
+                throw invalid("\(asked.file.path): max_seq_length is \(length): it must be at least 1")
+            }
+            guard let limit else { return length }
+            guard length <= places ?? limit else {
+                throw invalid(
+                    "\(asked.file.path): max_seq_length is \(length), but max_position_embeddings in config.json is "
+                        + "\(places ?? limit)"
+                )
+            }
+            return min(length, limit)
+        }
+        var length = min(limit ?? .max, places ?? .max)
+        if let own = tokenizer.maximumLength, own < 1e9 {
+            guard own >= 1 else { throw invalid("\(file.path): model_max_length is \(own): it must be at least 1") }
+            length = min(length, Int(own))
+        }
+        return length
+    }
+
+    /// config.json as it is for weights in 32 bits, which is how they are written; else as it was, to the byte, since
+    /// Python tells 2 from 2.0.
+    private static func withFloatWeights(_ configuration: Data) -> Data {
+        let text = String(decoding: configuration, as: UTF8.self)
+        return Data(
+            text.replacing(#/"((torch_)?dtype)"(\s*:\s*)"[a-z0-9]+"/#) { "\"\($0.1)\"\($0.3)\"float32\"" }.utf8
+        )
     }
 
     /// Files taken along.
@@ -110,30 +153,57 @@ struct WeightFiles {
             )
         }
         let value = try files[place].matrix(name)
-        guard value.sumOfSquares.isFinite else {
-            throw EncoderError(
-                code: .invalidFile,
-                message: "\(path): \"\(name)\" holds NaN or infinity; restore the file"
-            )
-        }
+        try value.checkFinite(name, in: path)
         return value
     }
 
-    /// A tensor as the file has it.
-    func tensor(_ name: String) throws -> SafetensorsFile.Tensor? {
+    /// A tensor as the file has it, under another name.
+    func tensor(_ name: String, named other: String) throws -> SafetensorsFile.Tensor? {
         guard let place = places[name] else { return nil }
-        return .init(name: name, shape: try files[place].shape(of: name), value: try files[place].matrix(name))
+        return .init(name: other, shape: try files[place].shape(of: name), value: try files[place].matrix(name))
+    }
+}
+
+extension Matrix {
+    /// Throws where a weight is NaN or infinite.
+    func checkFinite(_ name: String, in path: String) throws {
+        guard !sumOfSquares.isFinite else { return }
+        throw EncoderError(
+            code: .invalidFile,
+            message: "\(path): \(name) holds NaN or infinity; restore the file"
+        )
     }
 }
 
 extension TransformerArchitecture {
+    /// What the file puts before the names of the transformer's tensors.
+    func prefix(in weights: WeightFiles) throws -> String {
+        if let prefix = prefixes.first(where: { weights.contains($0 + wordsName) }) { return prefix }
+        throw EncoderError(
+            code: .invalidFile,
+            message: "\(weights.path): the tensor \"\(wordsName)\" is missing"
+        )
+    }
+
     /// Reads all parameters, in the order of ``TransformerIndices``.
-    func parameters(of c: TransformerConfiguration, from weights: WeightFiles) throws -> [Parameter] {
+    ///
+    /// Tensors without the prefix belong to a head of another task and are left out; one with it that the configuration
+    /// has no place for is an error.
+    func parameters(
+        of c: TransformerConfiguration,
+        from weights: WeightFiles,
+        prefix: String
+    ) throws -> [Parameter] {
         let entries = entries(of: c)
-        guard let prefix = prefixes.first(where: { weights.contains($0 + entries[0].names[0]) }) else {
+        let known = Set(entries.flatMap(\.names).map { Self.fileName(prefix + $0, in: weights) })
+        let unknown = weights.names.first { name in
+            name.hasPrefix(prefix) && !known.contains(name) && !name.hasPrefix(prefix + "pooler.")
+                && !Self.buffers.contains { name.hasSuffix($0) }
+        }
+        if let unknown, known.allSatisfy(weights.contains) {
             throw EncoderError(
                 code: .invalidFile,
-                message: "\(weights.path): the tensor \"\(entries[0].names[0])\" is missing"
+                message: "\(weights.path): config.json has no place for the tensor \"\(unknown)\""
             )
         }
         return try entries.map { entry in
@@ -155,6 +225,9 @@ extension TransformerArchitecture {
             )
         }
     }
+
+    /// What old files hold beside weights: it can be computed.
+    private static let buffers = ["position_ids", "token_type_ids", "inv_freq"]
 
     /// The name in this file: old ones call γ and β of layer normalisation so.
     private static func fileName(_ name: String, in weights: WeightFiles) -> String {

@@ -177,16 +177,18 @@ extension Tape {
         var y = x
         unsafe y.withMutablePointer { y in
             (0..<offsets.count - 1).split(by: 1, on: workers) { texts in
-                let (first, end) = (Int(offsets[texts.lowerBound]), Int(offsets[texts.upperBound]))
-                let failed = unsafe semblance_rotate(
-                    y + first * x.columns,
-                    end - first,
-                    heads,
-                    2 * frequencies.count,
-                    frequencies,
-                    direction
-                )
-                precondition(failed == 0, "out of memory: rotary positions")
+                for text in texts {
+                    let (first, end) = (Int(offsets[text]), Int(offsets[text + 1]))
+                    let failed = unsafe semblance_rotate(
+                        y + first * x.columns,
+                        end - first,
+                        heads,
+                        2 * frequencies.count,
+                        frequencies,
+                        direction
+                    )
+                    precondition(failed == 0, "out of memory: rotary positions")
+                }
             }
         }
         return y

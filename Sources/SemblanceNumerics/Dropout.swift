@@ -6,10 +6,13 @@ internal import CSemblanceKernels
 package struct DropoutRandomness: Hashable, Sendable {
     package let seed: UInt64
     package let stream: UInt64
+    /// Used instead of the ops' own rates, where given.
+    package let rate: Float?
 
-    package init(seed: UInt64, stream: UInt64) {
+    package init(seed: UInt64, stream: UInt64, rate: Float? = nil) {
         self.seed = seed
         self.stream = stream
+        self.rate = rate
     }
 }
 

@@ -118,3 +118,39 @@ extension Matrix {
         return result
     }
 }
+
+extension Matrix {
+    /// The matrix with 1 on its diagonal.
+    package static func identity(_ size: Int) -> Matrix {
+        var result = Matrix(rows: size, columns: size)
+        for index in 0..<size { result[index, index] = 1 }
+        return result
+    }
+
+    /// Adds all rows of `other` to the rows from `row` on.
+    package mutating func addRows(from row: Int, _ other: Matrix) {
+        precondition(columns == other.columns && row >= 0 && row + other.rows <= rows, "\(other) at row \(row)")
+        let offset = row * columns
+        unsafe withMutablePointer { target in
+            unsafe other.withPointer { unsafe semblance_add_scaled(target + offset, $0, other.count, 1) }
+        }
+    }
+
+    /// Adds factor · `other` to the columns from `column` on.
+    mutating func addColumns(from column: Int, _ other: Matrix, times factor: Float) {
+        precondition(rows == other.rows && column >= 0 && column + other.columns <= columns, "\(other) at \(column)")
+        let columns = columns
+        unsafe withMutablePointer { target in
+            unsafe other.withPointer { source in
+                for row in 0..<other.rows {
+                    unsafe semblance_add_scaled(
+                        target + row * columns + column,
+                        source + row * other.columns,
+                        other.columns,
+                        factor
+                    )
+                }
+            }
+        }
+    }
+}

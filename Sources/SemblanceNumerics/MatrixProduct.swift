@@ -8,51 +8,121 @@ package struct PackedMatrix: Sendable {
     package let rows: Int
     /// The columns of a product: n.
     package let columns: Int
+    /// What both operands of a product are rounded to.
+    package let precision: Precision
     /// One row for each panel of columns.
-    fileprivate let panels: Matrix
+    fileprivate var panels: Matrix
+
+    /// The largest inner dimension of int8 products: any sum fits 32 bits.
+    package static let mostBytes = 65_536
 
     /// Packs `matrix`, or its transpose.
     ///
     /// - Parameters:
     ///   - matrix: `[k, n]`, or `[n, k]` when `transposed`.
+    ///   - precision: of the products; int8 is for k up to ``mostBytes``, and fastest to pack when `transposed`.
     ///   - workers: threads to pack on; `nil` packs on the calling thread. The bytes are the same.
     /// - Complexity: O(k·n).
-    package init(_ matrix: Matrix, transposed: Bool = false, workers: Workers? = nil) {
-        let (k, n) = transposed ? (matrix.columns, matrix.rows) : (matrix.rows, matrix.columns)
+    package init(
+        _ matrix: Matrix,
+        transposed: Bool = false,
+        precision: Precision = .float32,
+        workers: Workers? = nil
+    ) {
+        self.init(columnsOf: [matrix], transposed: transposed, precision: precision, workers: workers)
+    }
+
+    /// Packs several matrices, or their transposes, side by side: one product gives all their columns.
+    ///
+    /// - Parameters:
+    ///   - matrices: each `[k, nᵢ]`, or `[nᵢ, k]` when `transposed`.
+    package init(
+        columnsOf matrices: [Matrix],
+        transposed: Bool = false,
+        precision: Precision = .float32,
+        workers: Workers? = nil
+    ) {
         let width = semblance_panel_width()
-        let count = n / width + (n % width == 0 ? 0 : 1)
+        let k = matrices.first.map { transposed ? $0.columns : $0.rows } ?? 0
+        precondition(
+            matrices.allSatisfy { (transposed ? $0.columns : $0.rows) == k },
+            "\(matrices) don't share an inner dimension"
+        )
+        precondition(precision != .int8 || k <= Self.mostBytes, "int8 is for at most \(Self.mostBytes) products a sum")
         rows = k
-        columns = n
-        var panels = Matrix(uninitializedRows: count, columns: k * width)
+        columns = matrices.reduce(0) { $0 + (transposed ? $1.rows : $1.columns) }
+        self.precision = precision
+        panels = Matrix(
+            uninitializedRows: (columns + width - 1) / width,
+            columns: semblance_panel_words(precision.kernels, k)
+        )
+        // A matrix can start at a panel only.
+        let fits = matrices.dropLast().allSatisfy { (transposed ? $0.rows : $0.columns) % width == 0 }
+        var panel = 0
+        for matrix in fits ? matrices : [Matrix(joining: matrices, sideBySide: !transposed)] {
+            pack(matrix, transposed: transposed, at: panel, workers)
+            panel += (transposed ? matrix.rows : matrix.columns) / width
+        }
+    }
+
+    private mutating func pack(_ matrix: Matrix, transposed: Bool, at panel: Int, _ workers: Workers?) {
+        let (k, n, kernels) = (rows, transposed ? matrix.rows : matrix.columns, precision.kernels)
+        let (width, words) = (semblance_panel_width(), panels.columns)
         let (rowStride, columnStride) = transposed ? (1, k) : (n, 1)
         // Some 256 KiB at a time: less isn't worth a thread.
         let run = max(1, 65_536 / max(1, k * width))
         unsafe panels.withMutablePointer { packed in
             unsafe matrix.withPointer { source in
-                (0..<count).split(by: run, on: workers) { part in
+                (0..<(n + width - 1) / width).split(by: run, on: workers) { part in
                     let first = part.lowerBound * width
-                    unsafe semblance_pack(
+                    unsafe semblance_pack_as(
+                        kernels,
                         k,
                         min(n, part.upperBound * width) - first,
                         source + first * columnStride,
                         rowStride,
                         columnStride,
-                        packed + part.lowerBound * k * width
+                        packed + (panel + part.lowerBound) * words
                     )
                 }
             }
         }
-        self.panels = panels
+    }
+}
+
+extension Matrix {
+    /// Matrices below each other, or side by side.
+    fileprivate init(joining parts: [Matrix], sideBySide: Bool) {
+        let rows = sideBySide ? parts[0].rows : parts.reduce(0) { $0 + $1.rows }
+        let columns = sideBySide ? parts.reduce(0) { $0 + $1.columns } : parts[0].columns
+        self.init(uninitializedRows: rows, columns: columns)
+        unsafe withMutablePointer { target in
+            var place = 0
+            for part in parts {
+                unsafe part.withPointer { source in
+                    if sideBySide {
+                        for row in 0..<rows {
+                            unsafe (target + row * columns + place)
+                                .update(from: source + row * part.columns, count: part.columns)
+                        }
+                    } else {
+                        unsafe (target + place).update(from: source, count: part.count)
+                    }
+                }
+                place += sideBySide ? part.columns : part.count
+            }
+        }
     }
 }
 
 extension Matrix {
     /// scale · A·B, or scale · Aᵀ·B: A is this matrix.
     ///
-    /// The same bits for any number of threads: each element is one chain of multiply-adds in ascending order of k.
+    /// The same bits for any number of threads, and for a row whatever the others are: each element is one sum in
+    /// ascending order of k.
     ///
     /// - Parameters:
-    ///   - right: B, `[k, n]`.
+    ///   - right: B, `[k, n]`; this matrix is rounded to its precision.
     ///   - transposed: whether this matrix is `[k, m]` and its transpose is multiplied.
     ///   - scale: multiplies the sums.
     ///   - bias: `[1, n]`, added to every row after scaling.
@@ -86,6 +156,7 @@ extension Matrix {
     ///   - transposed: whether this matrix is `[k, m]` and its transpose is multiplied.
     ///   - rightTransposed: whether the transpose of `right` is multiplied.
     ///   - scale: multiplies the sums.
+    ///   - precision: what both are rounded to.
     ///   - workers: threads to compute on; `nil` stays on the calling thread.
     /// - Returns: `[m, n]`.
     package func product(
@@ -93,13 +164,16 @@ extension Matrix {
         transposed: Bool = false,
         rightTransposed: Bool = false,
         scale: Float = 1,
+        precision: Precision = .float32,
         workers: Workers? = nil
     ) -> Matrix {
-        let packed = PackedMatrix(right, transposed: rightTransposed, workers: workers)
+        let packed = PackedMatrix(right, transposed: rightTransposed, precision: precision, workers: workers)
         return product(packed, transposed: transposed, scale: scale, workers: workers)
     }
 
     /// Adds scale · A·B, or scale · Aᵀ·B, to this matrix: c + scale · sum, element by element.
+    ///
+    /// - Precondition: B isn't int8, which is for inference.
     package mutating func add(
         productOf left: Matrix,
         _ right: PackedMatrix,
@@ -107,6 +181,7 @@ extension Matrix {
         scale: Float = 1,
         workers: Workers? = nil
     ) {
+        precondition(right.precision != .int8, "int8 products aren't for gradients")
         setProduct(
             left,
             right,
@@ -127,7 +202,8 @@ extension Matrix {
         accumulating: Bool,
         workers: Workers?
     ) {
-        let (m, n, k) = (rows, columns, right.rows)
+        let (m, n, k, precision) = (rows, columns, right.rows, right.precision.kernels)
+        let (width, words) = (semblance_panel_width(), right.panels.columns)
         precondition(
             (transposed ? left.rows : left.columns) == k && (transposed ? left.columns : left.rows) == m
                 && right.columns == n,
@@ -135,7 +211,7 @@ extension Matrix {
         )
         precondition(bias.map { $0.rows == 1 && $0.columns == n } ?? true, "a bias of 1 × \(n) is needed")
         let (rowStride, columnStride) = transposed ? (1, m) : (k, 1)
-        let tiles = ProductTiles(m: m, n: n, k: k, threads: workers?.threads ?? 1)
+        let tiles = ProductTiles(m: m, n: n, k: k, precision: right.precision, threads: workers?.threads ?? 1)
         let bias = bias ?? Matrix(rows: 0, columns: 0)
         unsafe withMutablePointer { result in
             unsafe left.withPointer { left in
@@ -143,14 +219,15 @@ extension Matrix {
                     unsafe bias.withPointer { biases in
                         func compute(_ tile: Int) {
                             let (rows, columns) = tiles[tile]
-                            unsafe semblance_product_packed(
+                            unsafe semblance_product(
+                                precision,
                                 rows.count,
                                 columns.count,
                                 k,
                                 left + rows.lowerBound * rowStride,
                                 rowStride,
                                 columnStride,
-                                panels + columns.lowerBound * k,
+                                panels + columns.lowerBound / width * words,
                                 scale,
                                 accumulating ? 1 : 0,
                                 bias.count == 0 ? nil : biases + columns.lowerBound,
@@ -181,16 +258,20 @@ private struct ProductTiles {
 
     var count: Int { rowBlocks * columnBlocks }
 
-    init(m: Int, n: Int, k: Int, threads: Int) {
+    init(m: Int, n: Int, k: Int, precision: Precision, threads: Int) {
         self.m = m
         self.n = n
+        let speed = precision == .float32 ? 1 : precision == .bfloat16 ? 2 : 4
         // Below some 20 microseconds of work a second thread isn't worth waking.
-        let parts = Double(m) * Double(n) * Double(k) < 2e6 ? 1 : 4 * threads
-        // 96 rows, a whole number of tiles on every level, amortise the reading of B; 128 columns the packing of A.
-        rowStep = threads == 1 || parts == 1 ? max(m, 1) : min(384, max(96, (m / parts + 11) / 12 * 12))
+        let parts = Double(m) * Double(n) * Double(k) < 2e6 * Double(speed) ? 1 : 4 * threads
+        // 96 rows, whole tiles on every level, amortise the reading of B; 128 columns, or more of faster ones, the packing
+        // of A, unless a thread would go without.
+        rowStep = threads == 1 || parts == 1 ? max(m, 1) : min(384, max(96, (m / parts + 47) / 48 * 48))
         rowBlocks = (m + rowStep - 1) / rowStep
         let wanted = (parts + max(rowBlocks, 1) - 1) / max(rowBlocks, 1)
-        columnStep = threads == 1 || wanted <= 1 ? max(n, 1) : max(128, (n / wanted + 31) / 32 * 32)
+        var blocks = min(wanted, max(n / (128 * speed), min(threads, n / 64)))
+        if blocks > threads { blocks -= blocks % threads }
+        columnStep = threads == 1 || blocks <= 1 ? max(n, 1) : (n / blocks + 31) / 32 * 32
         columnBlocks = (n + columnStep - 1) / columnStep
     }
 

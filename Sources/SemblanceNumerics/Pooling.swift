@@ -81,4 +81,18 @@ extension Tape {
             for place in places { flow.add(gradient, to: place) }
         }
     }
+
+    /// x with factor · part added to its columns from `column` on.
+    package func addingColumns(_ x: Variable, _ part: Variable, at column: Int, times factor: Float) -> Variable {
+        var value = x.value
+        value.addColumns(from: column, part.value, times: factor)
+        let columns = column..<column + part.value.columns
+        let (place, partPlace) = (x.place, part.place)
+        return record(value, from: [x, part]) { dY, flow in
+            flow.add(dY, to: place)
+            var gradient = dY.columns(columns)
+            gradient.scale(by: factor)
+            flow.add(gradient, to: partPlace)
+        }
+    }
 }

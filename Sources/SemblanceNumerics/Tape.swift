@@ -77,7 +77,7 @@ package final class Tape {
 
     /// Where the next dropout's random numbers are; `nil` where nothing is dropped.
     func nextDropout(rate: Float) -> Dropout? {
-        guard let randomness, rate > 0 else { return nil }
+        guard let randomness, case let rate = randomness.rate ?? rate, rate > 0 else { return nil }
         dropouts += 1
         return Dropout(rate: rate, seed: randomness.seed, stream: randomness.stream + dropouts)
     }
@@ -146,7 +146,7 @@ package struct GradientFlow {
     /// Adds leftᵀ · right to the gradient of a weight.
     mutating func add(productOf left: Matrix, _ right: Matrix, to parameter: Int) {
         guard weights.isTrained[parameter] else { return }
-        let packed = PackedMatrix(right, workers: workers)
+        let packed = PackedMatrix(right, precision: weights.precision, workers: workers)
         if parameters.dense[parameter] == nil {
             parameters.dense[parameter] = left.product(packed, transposed: true, workers: workers)
         } else {

@@ -9,6 +9,8 @@ package final class Weights: Sendable {
     package let values: [Matrix]
     /// Whether a gradient is wanted, by index.
     package let isTrained: [Bool]
+    /// Of products with them.
+    package let precision: Precision
     /// W for the way back, Wᵀ for the way there.
     private let packed: [(plain: Slot, transposed: Slot)]
 
@@ -16,8 +18,9 @@ package final class Weights: Sendable {
         let value = Mutex<PackedMatrix?>(nil)
     }
 
-    package init(_ values: [Matrix], isTrained: [Bool]? = nil) {
+    package init(_ values: [Matrix], isTrained: [Bool]? = nil, precision: Precision = .float32) {
         self.values = values
+        self.precision = precision
         self.isTrained = isTrained ?? Array(repeating: true, count: values.count)
         packed = values.map { _ in (Slot(), Slot()) }
     }
@@ -29,7 +32,12 @@ package final class Weights: Sendable {
         let slot = transposed ? packed[index].transposed : packed[index].plain
         return slot.value.withLock { kept in
             if let kept { return kept }
-            let made = PackedMatrix(values[index], transposed: transposed, workers: workers)
+            let made = PackedMatrix(
+                values[index],
+                transposed: transposed,
+                precision: precision,
+                workers: workers
+            )
             kept = made
             return made
         }

@@ -35,6 +35,8 @@ struct JSONValue {
 
     private var node: semblance_json_node { unsafe document.raw.nodes[index] }
 
+    var isArray: Bool { node.kind == SEMBLANCE_JSON_ARRAY.rawValue }
+
     var isNull: Bool { node.kind == SEMBLANCE_JSON_NULL.rawValue }
 
     /// The text of the value as the file has it.
@@ -56,6 +58,11 @@ struct JSONValue {
         return TextError(.malformedFile, "\(document.file): \(place) is \(source.prefix(40)), not \(wanted)")
     }
 
+    /// What stands here isn't supported yet.
+    func unsupported(_ what: String) -> TextError {
+        TextError(.unsupported, "\(document.file): \(path) is \(what), which isn't supported yet")
+    }
+
     func string() throws(TextError) -> String {
         guard node.kind == SEMBLANCE_JSON_STRING.rawValue else { throw wrong("a string") }
         return decoded()
@@ -75,6 +82,22 @@ struct JSONValue {
             throw wrong("a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return value
+    }
+
+    func double() throws(TextError) -> Double {
+        guard node.kind == SEMBLANCE_JSON_NUMBER.rawValue else { throw wrong("a number") }
+        let value = unsafe document.source.withUnsafeBufferPointer { source in
+            unsafe withUnsafePointer(to: node) { unsafe semblance_json_double(source.baseAddress, $0) }
+        }
+        guard value.isFinite else { throw wrong("a number of 64 bits") }
+        return value
+    }
+
+    /// The one Unicode scalar of a string.
+    func scalar() throws(TextError) -> Unicode.Scalar {
+        let scalars = try string().unicodeScalars
+        guard let scalar = scalars.first, scalars.count == 1 else { throw wrong("one Unicode scalar") }
+        return scalar
     }
 
     func id() throws(TextError) -> Int32 { Int32(try integer(in: 0...Int(Vocabulary.idLimit) - 1)) }
@@ -132,5 +155,47 @@ struct JSONValue {
         let token = JSONValue(document: document, index: Int(found), path: path).decoded()
         throw JSONValue(document: document, index: Int(found) + 1, path: "\(path).\(token)")
             .wrong("an id from 0 to \(Vocabulary.idLimit - 1)")
+    }
+
+    private func count() throws(TextError) -> Int {
+        guard isArray else { throw wrong("an array") }
+        return unsafe withUnsafePointer(to: document.raw) { unsafe semblance_json_count($0, index) }
+    }
+
+    /// The value at a node of the document, for messages.
+    private func at(_ node: Int64) -> JSONValue { JSONValue(document: document, index: Int(node), path: path) }
+
+    /// Appends an array of tokens with scores to a list, their ids being their places; returns the scores.
+    func appendScores(to list: inout TokenList) throws(TextError) -> [Double] {
+        let count = try count()
+        var found: Int64 = -1
+        let scores = unsafe [Double](unsafeUninitializedCapacity: count) { scores, initialized in
+            unsafe scores.initialize(repeating: 0)
+            found = unsafe document.source.withUnsafeBufferPointer { source in
+                unsafe withUnsafePointer(to: document.raw) {
+                    unsafe semblance_json_scores(source.baseAddress, $0, index, &list.raw, scores.baseAddress)
+                }
+            }
+            initialized = count
+        }
+        guard found < 0 else { throw at(found).wrong("a token and its score") }
+        return scores
+    }
+
+    /// The pairs of tokens that are merged, in the order in which they were learned.
+    func merges(_ vocabulary: Vocabulary) throws(TextError) -> [semblance_merge] {
+        let count = try count()
+        var found: Int64 = -1
+        let merges = unsafe [semblance_merge](unsafeUninitializedCapacity: count) { merges, initialized in
+            unsafe merges.initialize(repeating: semblance_merge())
+            found = unsafe document.source.withUnsafeBufferPointer { source in
+                unsafe withUnsafePointer(to: document.raw) {
+                    unsafe semblance_json_merges(source.baseAddress, $0, index, vocabulary.raw, merges.baseAddress)
+                }
+            }
+            initialized = count
+        }
+        guard found < 0 else { throw at(found).wrong("two tokens of the vocabulary that make a third") }
+        return merges
     }
 }

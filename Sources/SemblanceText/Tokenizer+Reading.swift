@@ -2,7 +2,8 @@ internal import CSemblanceText
 public import Foundation
 
 extension Tokenizer {
-    /// Reads a `tokenizer.json`, or a folder that holds one, or one that holds a `vocab.txt`.
+    /// Reads a `tokenizer.json`, or a folder that holds one; or one with BERT's `vocab.txt`, or with RoBERTa's
+    /// `vocab.json` and `merges.txt`.
     ///
     /// - Throws: ``TextError`` that names the file and what in it is broken or not supported.
     public convenience init(contentsOf file: URL) throws {
@@ -12,16 +13,34 @@ extension Tokenizer {
             try self.init(json: readFile(file), of: file.path)
             return
         }
-        let json = file.appendingPathComponent("tokenizer.json")
-        let vocabulary = file.appendingPathComponent("vocab.txt")
-        if FileManager.default.fileExists(atPath: json.path) {
+        func named(_ name: String) -> URL? {
+            let url = file.appendingPathComponent(name)
+            return FileManager.default.fileExists(atPath: url.path) ? url : nil
+        }
+        let configuration = file.appendingPathComponent("tokenizer_config.json")
+        if let json = named("tokenizer.json") {
             try self.init(json: readFile(json), of: json.path)
-        } else if FileManager.default.fileExists(atPath: vocabulary.path) {
-            let configuration = file.appendingPathComponent("tokenizer_config.json")
+        } else if let lines = named("vocab.txt") {
             let normalizer = try normalizer(ofConfiguration: configuration)
-            try self.init(lines: readFile(vocabulary), normalizer: normalizer, of: vocabulary.path)
+            try self.init(lines: readFile(lines), normalizer: normalizer, of: lines.path)
+        } else if let vocabulary = named("vocab.json"), let merges = named("merges.txt") {
+            try self.init(
+                vocabulary: readFile(vocabulary),
+                merges: readFile(merges),
+                addsPrefixSpace: readConfiguration(configuration)?.optional("add_prefix_space")?.bool() ?? false,
+                of: "\(vocabulary.path) and merges.txt"
+            )
+        } else if let model = ["sentencepiece.bpe.model", "spiece.model", "tokenizer.model"].compactMap(named).first {
+            throw TextError(
+                .unsupported,
+                "\(model.path): models of sentencepiece aren't read; save a tokenizer.json beside it with "
+                    + "transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+            )
         } else {
-            throw TextError(.unreadableFile, "\(file.path): the folder holds neither tokenizer.json nor vocab.txt")
+            throw TextError(
+                .unreadableFile,
+                "\(file.path): the folder holds no tokenizer.json, vocab.txt, or vocab.json with merges.txt"
+            )
         }
     }
 
@@ -49,7 +68,9 @@ extension Tokenizer {
             throw TextError(.invalidVocabulary, "\(file): \(list.count) tokens; at most \(Vocabulary.idLimit) are read")
         }
         let vocabulary = try Vocabulary(list, of: file)
-        var definition = TokenizerDefinition(normalizer: normalizer)
+        let pieces = WordPieces()
+        var definition = TokenizerDefinition(normalizer: Normalizer(normalizer), model: .wordPieces(pieces))
+        definition.decoder = pieces.decoderSource
         let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         definition.addSpecialTokens(special, from: vocabulary)
         try self.init(definition, vocabulary, of: file)
@@ -57,20 +78,17 @@ extension Tokenizer {
 
     convenience init(json: [UInt8], of file: String) throws(TextError) {
         let root = try JSONDocument(json, of: file).root
-        let model = try root.required("model")
-        if let type = try model.optional("type")?.string(), type != "WordPiece" {
-            throw TextError(.unsupported, "\(file): the model is \(type); only WordPiece is supported yet")
+        let (model, vocabulary) = try TokenizerModel.read(root.required("model"))
+        let normalizer = try Normalizer(root.optional("normalizer"))
+        let preTokenizer = try PreTokenizer(root.optional("pre_tokenizer"))
+        if preTokenizer.asksForTextsBeginning, !normalizer.keepsTextsBeginning,
+            let value = try root.optional("pre_tokenizer")
+        {
+            throw value.unsupported(
+                "Metaspace with the prepend_scheme first, after a normalizer that may drop a text's beginning"
+            )
         }
-        var list = TokenList()
-        try model.required("vocab").appendVocabulary(to: &list)
-        let vocabulary = try Vocabulary(list, of: file)
-
-        var definition = TokenizerDefinition()
-        definition.unknownToken = try model.required("unk_token").string()
-        definition.continuingPrefix = try model.required("continuing_subword_prefix").string()
-        definition.maximumWordLength = try model.required("max_input_chars_per_word").integer(in: 0...Int.max)
-        definition.normalizer = try root.optional("normalizer").map(BertNormalizer.init)
-        try checkPreTokenizer(root)
+        var definition = TokenizerDefinition(normalizer: normalizer, preTokenizer: preTokenizer, model: model)
         definition.added = try addedTokens(root, vocabulary)
         if let processor = try root.optional("post_processor") { definition.template = try Template(processor) }
         for id in definition.template.before + definition.template.after
@@ -90,76 +108,10 @@ extension TokenizerDefinition {
         for token in tokens {
             if let id = vocabulary.id(for: token) { added.append(AddedToken(id: id, content: token)) }
         }
-        decoder = Self.decoderSource(continuingPrefix)
         guard let first = added.first(where: { $0.content == "[CLS]" })?.id,
             let last = added.first(where: { $0.content == "[SEP]" })?.id
         else { return }
         template = Template(before: [first], after: [last], source: Template.bertSource(first, last))
-    }
-}
-
-extension BertNormalizer {
-    init(_ value: JSONValue) throws(TextError) {
-        try value.requireType("BertNormalizer")
-        cleanText = try value.optional("clean_text")?.bool() ?? true
-        handleChineseCharacters = try value.optional("handle_chinese_chars")?.bool() ?? true
-        stripAccents = try value.optional("strip_accents")?.bool()
-        lowercase = try value.optional("lowercase")?.bool() ?? true
-    }
-}
-
-extension Template {
-    init(_ value: JSONValue) throws(TextError) {
-        source = value.source
-        switch try value.required("type").string() {
-        case "TemplateProcessing":
-            let tokens = try value.required("special_tokens").members()
-            var texts = 0
-            for piece in try value.required("single").array() {
-                if let special = try piece.optional("SpecialToken") {
-                    let name = try special.required("id")
-                    let key = try name.string()
-                    guard let token = tokens.last(where: { $0.key == key }) else {
-                        throw TextError(
-                            .malformedFile,
-                            "\(value.document.file): \(name.path) is “\(key)”, which special_tokens lacks"
-                        )
-                    }
-                    for id in try token.value.required("ids").array() {
-                        if texts == 0 { before.append(try id.id()) } else { after.append(try id.id()) }
-                    }
-                } else {
-                    let sequence = try piece.required("Sequence").required("id")
-                    texts += 1
-                    guard try sequence.string() == "A", texts == 1 else {
-                        throw TextError(
-                            .unsupported,
-                            "\(value.document.file): \(sequence.path): a template for one text names it, A, once"
-                        )
-                    }
-                }
-            }
-            guard texts == 1 else {
-                throw TextError(.unsupported, "\(value.document.file): \(value.path).single lacks the text, A")
-            }
-        case "BertProcessing":
-            before = [try Self.tokenID(value.required("cls"))]
-            after = [try Self.tokenID(value.required("sep"))]
-        case let type:
-            throw TextError(
-                .unsupported,
-                "\(value.document.file): \(value.path) is \(type); TemplateProcessing and BertProcessing are supported"
-            )
-        }
-    }
-
-    /// The id of a pair of token and id.
-    private static func tokenID(_ value: JSONValue) throws(TextError) -> Int32 {
-        let pair = try value.array()
-        guard pair.count == 2 else {
-            throw TextError(.malformedFile, "\(value.document.file): \(value.path) is no pair of a token and its id")
-        }
-        return try pair[1].id()
     }
 }
 
@@ -178,25 +130,6 @@ extension Truncation {
         }
         source = value.source
     }
-}
-
-extension JSONValue {
-    fileprivate func requireType(_ supported: String) throws(TextError) {
-        let type = try required("type").string()
-        guard type == supported else {
-            throw TextError(.unsupported, "\(document.file): \(path) is \(type); only \(supported) is supported yet")
-        }
-    }
-}
-
-private func checkPreTokenizer(_ root: JSONValue) throws(TextError) {
-    guard let value = try root.optional("pre_tokenizer") else {
-        throw TextError(
-            .unsupported,
-            "\(root.document.file): pre_tokenizer is null; only BertPreTokenizer is supported yet"
-        )
-    }
-    try value.requireType("BertPreTokenizer")
 }
 
 /// Added tokens in the order in which they win: special ones first.
@@ -237,12 +170,17 @@ private func addedTokens(_ root: JSONValue, _ vocabulary: Vocabulary) throws(Tex
 /// How a folder's `tokenizer_config.json` wants texts normalised; BERT's way where it is silent or missing.
 private func normalizer(ofConfiguration file: URL) throws -> BertNormalizer {
     var normalizer = BertNormalizer()
-    guard FileManager.default.fileExists(atPath: file.path) else { return normalizer }
-    let root = try JSONDocument(readFile(file), of: file.path).root
+    guard let root = try readConfiguration(file) else { return normalizer }
     normalizer.lowercase = try root.optional("do_lower_case")?.bool() ?? true
     normalizer.stripAccents = try root.optional("strip_accents")?.bool()
     normalizer.handleChineseCharacters = try root.optional("tokenize_chinese_chars")?.bool() ?? true
     return normalizer
+}
+
+/// A folder's `tokenizer_config.json`, if there is one.
+private func readConfiguration(_ file: URL) throws -> JSONValue? {
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    return try JSONDocument(readFile(file), of: file.path).root
 }
 
 /// The bytes of a plain file of reasonable size.

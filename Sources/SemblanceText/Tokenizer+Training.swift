@@ -20,12 +20,13 @@ extension Tokenizer {
             stripAccents: configuration.stripAccents,
             lowercase: configuration.lowercase
         )
-        var definition = TokenizerDefinition(
-            normalizer: normalizer,
+        let pieces = WordPieces(
             unknownToken: configuration.unknownToken,
             continuingPrefix: configuration.continuingPrefix
         )
-        let counts = WordCounts(options: normalizer.options, maximumWordLength: definition.maximumWordLength)
+        var definition = TokenizerDefinition(normalizer: Normalizer(normalizer), model: .wordPieces(pieces))
+        definition.decoder = pieces.decoderSource
+        let counts = WordCounts(options: normalizer.options, maximumWordLength: pieces.maximumWordLength)
         for text in texts { counts.add(text) }
         guard counts.count > 0 else {
             throw TextError(.invalidVocabulary, "the texts hold no word to learn a vocabulary from; give some text")

@@ -28,11 +28,6 @@ extension Tokenizer {
                 }
             """
         }
-        var pieces = ""
-        for id in 0..<vocabulary.limit {
-            guard let token = vocabulary.token(for: id) else { continue }
-            pieces += "\(pieces.isEmpty ? "" : ",")\n      \(quoted(token)): \(id)"
-        }
         return """
             {
               "version": "1.0",
@@ -41,74 +36,19 @@ extension Tokenizer {
               "added_tokens": [
             \(added.joined(separator: ",\n"))
               ],
-              "normalizer": \(definition.normalizer?.json ?? "null"),
-              "pre_tokenizer": { "type": "BertPreTokenizer" },
+              "normalizer": \(definition.normalizer.source),
+              "pre_tokenizer": \(definition.preTokenizer.source),
               "post_processor": \(definition.template.source),
               "decoder": \(definition.decoder),
-              "model": {
-                "type": "WordPiece",
-                "unk_token": \(quoted(definition.unknownToken)),
-                "continuing_subword_prefix": \(quoted(definition.continuingPrefix)),
-                "max_input_chars_per_word": \(definition.maximumWordLength),
-                "vocab": {\(pieces)
-                }
-              }
+              "model": \(definition.model.json(vocabulary))
             }
 
             """
     }
 }
 
-extension BertNormalizer {
-    fileprivate var json: String {
-        """
-        {
-            "type": "BertNormalizer",
-            "clean_text": \(cleanText),
-            "handle_chinese_chars": \(handleChineseCharacters),
-            "strip_accents": \(stripAccents.map(String.init) ?? "null"),
-            "lowercase": \(lowercase)
-          }
-        """
-    }
-}
-
-extension TokenizerDefinition {
-    /// The decoder that puts pieces together again.
-    static func decoderSource(_ prefix: String) -> String {
-        "{ \"type\": \"WordPiece\", \"prefix\": \(quoted(prefix)), \"cleanup\": true }"
-    }
-}
-
-extension Template {
-    /// The post-processor that puts `[CLS]` before each text and `[SEP]` after it.
-    static func bertSource(_ first: Int32, _ last: Int32) -> String {
-        """
-        {
-            "type": "TemplateProcessing",
-            "single": [
-              { "SpecialToken": { "id": "[CLS]", "type_id": 0 } },
-              { "Sequence": { "id": "A", "type_id": 0 } },
-              { "SpecialToken": { "id": "[SEP]", "type_id": 0 } }
-            ],
-            "pair": [
-              { "SpecialToken": { "id": "[CLS]", "type_id": 0 } },
-              { "Sequence": { "id": "A", "type_id": 0 } },
-              { "SpecialToken": { "id": "[SEP]", "type_id": 0 } },
-              { "Sequence": { "id": "B", "type_id": 1 } },
-              { "SpecialToken": { "id": "[SEP]", "type_id": 1 } }
-            ],
-            "special_tokens": {
-              "[CLS]": { "id": "[CLS]", "ids": [\(first)], "tokens": ["[CLS]"] },
-              "[SEP]": { "id": "[SEP]", "ids": [\(last)], "tokens": ["[SEP]"] }
-            }
-          }
-        """
-    }
-}
-
 /// A JSON string.
-private func quoted(_ text: String) -> String {
+func quoted(_ text: String) -> String {
     guard text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
         return "\"\(text)\""
     }

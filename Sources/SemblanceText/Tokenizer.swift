@@ -1,6 +1,7 @@
 internal import CSemblanceText
 
-/// Turns texts into token ids: BERT's normaliser and pre-tokenizer, then word pieces.
+/// Turns texts into token ids: a normaliser, a pre-tokenizer that cuts words, and word pieces, byte pairs or a unigram
+/// model for each.
 ///
 /// The ids are those of Hugging Face's `tokenizers` for the same file. A tokenizer is immutable; any number of threads
 /// may use it at once.
@@ -8,18 +9,13 @@ public final class Tokenizer: Sendable {
     let definition: TokenizerDefinition
     let vocabulary: Vocabulary
     private let handle: TokenizerHandle
-    /// The id of the token that stands for words the vocabulary can't spell.
+    /// The id of the token that stands for what the vocabulary can't spell; nil if there is none.
     public let unknownTokenID: Int32?
     /// One more than the greatest id: the rows an embedding table needs.
     public let vocabularySize: Int
 
     init(_ definition: TokenizerDefinition, _ vocabulary: Vocabulary, of file: String) throws(TextError) {
-        guard let unknown = vocabulary.id(for: definition.unknownToken) else {
-            throw TextError(
-                .invalidVocabulary,
-                "\(file): the vocabulary lacks the unknown token “\(definition.unknownToken)”; add it"
-            )
-        }
+        let unknown = try definition.model.unknownID(in: vocabulary, of: file)
         handle = try TokenizerHandle(definition, vocabulary, unknown: unknown, of: file)
         self.definition = definition
         self.vocabulary = vocabulary
@@ -85,6 +81,13 @@ public final class Tokenizer: Sendable {
         return TokenBatch(tokens)
     }
 
+    /// The same tokenizer over texts in lower case.
+    package func lowercasing() throws(TextError) -> Tokenizer {
+        var definition = definition
+        guard definition.normalizer.lowerFirst() else { return self }
+        return try Tokenizer(definition, vocabulary, of: "the tokenizer in lower case")
+    }
+
     /// The median length of the tokens in Unicode scalars, added ones included, rounded down.
     package var medianTokenLength: Int {
         vocabulary.medianLength(with: definition.added.filter { vocabulary.id(for: $0.content) == nil }.map(\.content))
@@ -99,35 +102,46 @@ private final class TokenizerHandle: @unchecked Sendable {
     init(
         _ definition: TokenizerDefinition,
         _ vocabulary: Vocabulary,
-        unknown: Int32,
+        unknown: Int32?,
         of file: String
     ) throws(TextError) {
+        let bytes = definition.preTokenizer.makesBytes
+        if bytes, case .bytePairs = definition.model {
+        } else if bytes {
+            throw TextError(.unsupported, "\(file): pre_tokenizer is ByteLevel; only models of byte pairs can have it")
+        }
+        guard let splitter = unsafe definition.preTokenizer.make() else {
+            throw TextError(.unsupported, "\(file): pre_tokenizer has more steps than are supported")
+        }
+        let normalizer: OpaquePointer
+        do {
+            unsafe normalizer = try definition.normalizer.make(of: file)
+        } catch {
+            unsafe semblance_splitter_destroy(splitter)
+            throw error
+        }
+        let model = unsafe definition.model.make(vocabulary, unknown: unknown ?? -1, takingBytes: bytes)
         var list = TokenList()
         for token in definition.added { list.append(token.content, id: token.id) }
         var conflict = 0
-        var prefix = definition.continuingPrefix
-        let created = prefix.withUTF8 { prefix in
-            unsafe definition.added.map(\.flags).withUnsafeBufferPointer { flags in
-                unsafe definition.template.before.withUnsafeBufferPointer { before in
-                    unsafe definition.template.after.withUnsafeBufferPointer { after in
-                        unsafe withUnsafePointer(to: list.raw) { added in
-                            unsafe withUnsafePointer(
-                                to: semblance_tokenizer_settings(
-                                    vocabulary: vocabulary.raw,
-                                    options: definition.normalizer?.options ?? 0,
-                                    unknown: unknown,
-                                    maximum_word: definition.maximumWordLength,
-                                    prefix: prefix.baseAddress,
-                                    prefix_count: prefix.count,
-                                    added: added,
-                                    added_flags: flags.baseAddress,
-                                    before: before.baseAddress,
-                                    after: after.baseAddress,
-                                    before_count: before.count,
-                                    after_count: after.count
-                                )
-                            ) { unsafe semblance_tokenizer_create($0, &conflict) }
-                        }
+        let created = unsafe definition.added.map(\.flags).withUnsafeBufferPointer { flags in
+            unsafe definition.template.before.withUnsafeBufferPointer { before in
+                unsafe definition.template.after.withUnsafeBufferPointer { after in
+                    unsafe withUnsafePointer(to: list.raw) { added in
+                        unsafe withUnsafePointer(
+                            to: semblance_tokenizer_settings(
+                                normalizer: normalizer,
+                                splitter: splitter,
+                                model: model,
+                                unknown: unknown ?? -1,
+                                added: added,
+                                added_flags: flags.baseAddress,
+                                before: before.baseAddress,
+                                after: after.baseAddress,
+                                before_count: before.count,
+                                after_count: after.count
+                            )
+                        ) { unsafe semblance_tokenizer_create($0, &conflict) }
                     }
                 }
             }

@@ -61,6 +61,9 @@ final class Vocabulary: @unchecked Sendable {
     /// How many tokens there are.
     var count: Int { unsafe semblance_vocabulary_count(raw) }
 
+    /// Whether each byte has a token of the letter that stands for it.
+    var spellsBytes: Bool { unsafe semblance_byte_pairs_is_complete(raw) }
+
     /// One more than the greatest id.
     var limit: Int32 { unsafe semblance_vocabulary_limit(raw) }
 

@@ -34,7 +34,7 @@ enum Checkpoint {
         init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {
             self.configuration = configuration
             // The number of threads changes nothing, so it may differ.
-            self.configuration.compute = ComputeOptions()
+            self.configuration.compute.threads = nil
             var digest = SHA256()
             digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())
             for row in set.rows {
@@ -97,9 +97,12 @@ enum Checkpoint {
 
         var tensors: [SafetensorsFile.Tensor] = []
         for (index, parameter) in state.parameters.enumerated() {
+            // What training doesn't change the model has already.
+            guard state.optimizer.isTrained[index] else { continue }
+            let moments = state.optimizer.moments[index]
             tensors.append(.init(name: "parameter.\(index)", value: parameter))
-            tensors.append(.init(name: "second.\(index)", value: state.optimizer.moments[index].second))
-            if let first = state.optimizer.moments[index].first {
+            tensors.append(.init(name: "second.\(index)", value: moments.second))
+            if let first = moments.first {
                 tensors.append(.init(name: "first.\(index)", value: first))
             }
         }
@@ -177,6 +180,7 @@ enum Checkpoint {
         state.step = scalars.step
         state.optimizer.step = scalars.optimizerStep
         for index in state.parameters.indices {
+            guard shapes.optimizer.isTrained[index] else { continue }
             let shape = shapes.parameters[index]
             state.parameters[index] = try tensor("parameter.\(index)", like: shape)
             state.optimizer.moments[index].second = try tensor("second.\(index)", like: shape)

@@ -35,7 +35,7 @@ struct EmbeddedBatch {
                 isRecording: true,
                 workers: sharesChunks ? workers : nil,
                 randomness: randomness.map {
-                    DropoutRandomness(seed: $0.seed, stream: $0.stream + UInt64(chunk) << 16)
+                    DropoutRandomness(seed: $0.seed, stream: $0.stream + UInt64(chunk) << 16, rate: $0.rate)
                 }
             )
             return (tape, encoder.encode(tokens, skipping: store.skippedTokens, on: tape))

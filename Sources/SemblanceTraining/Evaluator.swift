@@ -32,6 +32,7 @@ public enum Evaluator {
                 on: dataset,
                 through: kind,
                 metrics: metrics,
+                precision: compute.precision,
                 workers: workers,
                 cancellation: cancellation
             )
@@ -69,6 +70,7 @@ public enum Evaluator {
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
+        precision: Precision = .float32,
         workers: Workers,
         cancellation: Cancellation
     ) throws -> RetrievalReport {
@@ -77,7 +79,7 @@ public enum Evaluator {
             try embedder.embed(
                 texts,
                 as: role,
-                options: .init(normalizes: true),
+                options: .init(normalizes: true, compute: ComputeOptions(precision: precision)),
                 workers: workers,
                 cancellation: cancellation
             ).embeddings

@@ -2,7 +2,7 @@
 
 internal import CSemblanceKernels
 internal import Foundation
-internal import SemblanceEncoders
+package import SemblanceEncoders
 package import SemblanceNumerics
 
 /// The moments of one parameter.
@@ -31,15 +31,22 @@ package struct Optimizer {
     let configuration: OptimizerConfiguration
     /// Steps taken so far.
     var step = 0
-    /// In the order of the parameters.
+    /// In the order of the parameters; empty for those that stay as they are.
     var moments: [OptimizerMoments]
+    let isTrained: [Bool]
+    private let rateFactors: [Float]
+    private let decays: [Bool]
 
-    package init(_ configuration: OptimizerConfiguration, parameters: [Matrix]) {
+    /// - Parameter parameters: biases and the weights of normalisation don't decay (as in arXiv:1810.04805).
+    package init(_ configuration: OptimizerConfiguration, parameters: [Parameter]) {
         self.configuration = configuration
         moments = parameters.map { parameter in
-            let zero = Matrix(rows: parameter.rows, columns: parameter.columns)
+            let zero = Matrix(rows: parameter.isTrained ? parameter.value.rows : 0, columns: parameter.value.columns)
             return OptimizerMoments(first: configuration.rule == .adagrad ? nil : zero, second: zero)
         }
+        isTrained = parameters.map(\.isTrained)
+        rateFactors = parameters.map(\.rateFactor)
+        decays = parameters.map { !$0.isVector }
     }
 
     /// Changes every parameter that has a gradient.
@@ -53,8 +60,9 @@ package struct Optimizer {
         workers: Workers
     ) {
         step += 1
-        let rule = Step(configuration, step, learningRate, gradientScale, workers)
-        for (index, gradient) in gradients.enumerated() {
+        for (index, gradient) in gradients.enumerated() where isTrained[index] {
+            var rule = Step(configuration, step, learningRate * rateFactors[index], gradientScale, workers)
+            if !decays[index] { rule.weightDecay = 0 }
             switch gradient {
             case .dense(let gradient): rule.update(&parameters[index], &moments[index], gradient)
             case .rows(let gradient) where configuration.rule == .adamW:
@@ -75,6 +83,7 @@ private struct Step {
     private let learningRate: Float
     private let gradientScale: Float
     private let workers: Workers
+    var weightDecay: Float
 
     init(
         _ configuration: OptimizerConfiguration,
@@ -84,6 +93,7 @@ private struct Step {
         _ workers: Workers
     ) {
         c = configuration
+        weightDecay = configuration.weightDecay
         correction1 = Float(1 - pow(Double(c.beta1), Double(step)))
         correction2 = Float(1 - pow(Double(c.beta2), Double(step)))
         self.learningRate = learningRate
@@ -153,7 +163,7 @@ private struct Step {
                                     c.beta1,
                                     c.beta2,
                                     c.epsilon,
-                                    c.weightDecay,
+                                    weightDecay,
                                     correction1,
                                     correction2,
                                     gradientScale

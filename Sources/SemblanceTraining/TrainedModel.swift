@@ -7,7 +7,8 @@ internal import SemblanceNumerics
 struct TrainedModel: Sendable {
     /// Structure, prompts and tokenizers; its own weights are those training began with.
     let embedder: Embedder
-    let layouts: [Parameter.Layout]
+    /// Layouts, names and what training may do with each parameter; their values are those training began with.
+    let traits: [Parameter]
     /// The weights as they stand: the query tower's, then the document tower's where it has its own.
     var parameters: [Matrix]
     private let queryRange: Range<Int>
@@ -23,7 +24,7 @@ struct TrainedModel: Sendable {
             all += embedder.documentTower.encoder.parameters
             documentRange = queryRange.upperBound..<all.count
         }
-        layouts = all.map(\.layout)
+        traits = all
         parameters = all.map(\.value)
     }
 
@@ -47,7 +48,8 @@ extension TrainedModel {
 
     /// The rate of an update rule where none is chosen; measured in Docs/Recipes.md.
     func defaultLearningRate(of rule: OptimizerConfiguration.Rule) -> Float {
-        guard isStatic else { return 2e-5 }
+        // New weights, or few of them, take larger steps than pretrained ones.
+        guard isStatic else { return traits.allSatisfy(\.isTrained) ? 2e-5 : 2e-4 }
         switch rule {
         case .adamW: return 0.2
         case .lazyAdam: return 0.3
@@ -55,9 +57,12 @@ extension TrainedModel {
         }
     }
 
+    /// The bound on the gradient's norm where none is chosen.
+    var defaultMaximumGradientNorm: Float? { isStatic ? nil : 1 }
+
     /// The rates that are likely meant.
     func usualLearningRates(of rule: OptimizerConfiguration.Rule) -> ClosedRange<Double> {
-        guard isStatic else { return 1e-7...1e-3 }
+        guard isStatic else { return 1e-7...1e-2 }
         return rule == .adagrad ? 1e-2...10 : 1e-3...2
     }
 }

@@ -56,6 +56,7 @@ final class Trainer {
         self.checkpoints = checkpoints
         workers = Workers.shared(threads: configuration.compute.threads)
         set = try TrainingSet(pairs, corpus: corpus)
+        let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
         queries = TokenStore(
             set.texts,
@@ -215,7 +216,14 @@ final class Trainer {
         return (contrast, gradients(sums))
     }
 
-    private func weights(of role: Role) -> Weights { Weights(Array(state.parameters[model.range(of: role)])) }
+    private func weights(of role: Role) -> Weights {
+        let range = model.range(of: role)
+        return Weights(
+            Array(state.parameters[range]),
+            isTrained: model.traits[range].map(\.isTrained),
+            precision: configuration.compute.precision
+        )
+    }
 
     private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, _ weights: Weights) -> EmbeddedBatch {
         EmbeddedBatch(
@@ -227,7 +235,8 @@ final class Trainer {
                 randomness: DropoutRandomness(
                     seed: ~configuration.seed,
                     // Steps, roles and chunks have streams of their own.
-                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31)
+                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
+                    rate: configuration.dropout
                 ),
                 workers: workers
             ),
@@ -256,7 +265,7 @@ final class Trainer {
 
     /// 1, or what brings the norm over all gradients down to the limit.
     private func clippingScale(of gradients: [ParameterGradient?]) -> Float {
-        guard let limit = configuration.maximumGradientNorm else { return 1 }
+        guard let limit = configuration.maximumGradientNorm ?? model.defaultMaximumGradientNorm else { return 1 }
         let norm = gradients.reduce(0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
         return norm > Double(limit) ? limit / Float(norm) : 1
     }
@@ -301,7 +310,7 @@ final class Trainer {
         let (negatives, found) = try miner.mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
             let store = role == .query ? queries : documents
             return try EmbeddingJob(
-                tower: model.embedder.tower(for: role),
+                encoder: model.embedder.tower(for: role).encoder,
                 weights: weights(of: role),
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
@@ -332,6 +341,7 @@ final class Trainer {
         let result = try Evaluator.evaluate(
             model.embedder(with: state.parameters),
             on: development,
+            precision: configuration.compute.precision,
             workers: workers,
             cancellation: cancellation
         )

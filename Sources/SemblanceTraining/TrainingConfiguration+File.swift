@@ -1,4 +1,5 @@
 public import Foundation
+internal import SemblanceEncoders
 internal import SemblanceNumerics
 
 extension TrainingConfiguration {
@@ -43,6 +44,9 @@ extension TrainingConfiguration {
             var all = TrainingConfiguration()
             all.learningRate = 0
             all.maximumGradientNorm = 0
+            all.dropout = 0
+            all.tuning.lora = LoRAConfiguration()
+            all.tuning.adapterWidth = 0
             all.negatives = []
             all.remineEvery = 0
             all.evaluateEvery = 0

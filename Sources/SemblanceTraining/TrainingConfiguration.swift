@@ -1,3 +1,4 @@
+public import SemblanceEncoders
 public import SemblanceNumerics
 
 /// How a model is trained. Every value has a default that works; ``validate()`` names what doesn't.
@@ -15,8 +16,13 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var schedule = LearningRateSchedule.linear
     /// The share of all steps over which the rate rises from 0. The default is 0.1.
     public var warmup = 0.1
-    /// Gradients with a larger norm, over all parameters, are scaled down to it; `nil`, the default, leaves them.
+    /// Gradients with a larger norm, over all parameters, are scaled down to it; `nil`, the default, is 1 for a transformer
+    /// and leaves those of a static encoder.
     public var maximumGradientNorm: Float?
+    /// The rate of dropout in a transformer; `nil`, the default, is what the model says. Static encoders have none.
+    public var dropout: Float?
+    /// Which weights of a pretrained transformer change. The default is all.
+    public var tuning = TuningConfiguration()
     /// What is compared, and how sharply.
     public var objective = ContrastiveConfiguration()
     /// Where hard negatives come from, tried in this order until a row has enough; `nil`, the default, takes those of
@@ -78,6 +84,10 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
                 "maximumGradientNorm is \(maximumGradientNorm): it must be above 0"
             )
         }
+        if let dropout {
+            try TrainingError.require(dropout >= 0 && dropout < 1, "dropout is \(dropout): it must be 0 ..< 1")
+        }
+        try tuning.validate()
         try objective.validate()
         try TrainingError.require(
             negativesPerRow >= 0 && negativesPerRow <= 1000,
@@ -93,8 +103,14 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
         if let patience {
             try TrainingError.require(patience >= 1, "patience is \(patience): it must be at least 1 evaluation")
         }
-        if let threads = compute.threads {
-            try TrainingError.require(threads >= 1 && threads <= 1024, "threads is \(threads): it must be 1 to 1024")
+        do {
+            try compute.validate()
+        } catch {
+            throw TrainingError(code: .invalidConfiguration, message: "compute.\(error.message)")
         }
+        try TrainingError.require(
+            compute.precision != .int8,
+            "compute.precision is int8, which is for embedding alone: train with fp32 or bf16"
+        )
     }
 }

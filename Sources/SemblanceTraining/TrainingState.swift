@@ -34,7 +34,7 @@ struct TrainingState {
 
     init(model: TrainedModel, configuration: TrainingConfiguration, negatives: [[Int32]]) {
         parameters = model.parameters
-        optimizer = Optimizer(configuration.optimizer, parameters: model.parameters)
+        optimizer = Optimizer(configuration.optimizer, parameters: model.traits)
         temperature = LearnedTemperature(configuration.objective.temperature)
         self.negatives = negatives
     }

@@ -107,12 +107,13 @@ import Testing
     func `NaN stays NaN, infinities and denormals do no harm`(path: InstructionSet, kind: Kind) {
         let payload = Float(bitPattern: 0x7FC1_2345)
         let x: [Float] = [
-            .nan, payload, -Float.nan, .infinity, -.infinity, 1e-40, -1e-40, .leastNonzeroMagnitude, 0, -0.0,
+            .nan, payload, -Float.nan, .infinity, -.infinity, Float(bitPattern: 70_000), -Float(bitPattern: 70_000),
+            .leastNonzeroMagnitude, 0, -0.0,
             .greatestFiniteMagnitude, -.greatestFiniteMagnitude, 100, -100, 1e18, -1e18,
         ]
         path.run {
             let y = Self.values(kind, x)
-            #expect(y[..<3].allSatisfy(\.isNaN))
+            #expect(y[..<3].allSatisfy { $0.isNaN })
             #expect(y[3] == (kind.kernel == SEMBLANCE_TANH ? 1 : .infinity))
             // −∞ · 0, or the limit.
             #expect(y[4].isNaN || abs(Double(y[4]) - (kind.kernel == SEMBLANCE_TANH ? -1 : 0)) < 1e-20)
@@ -136,7 +137,9 @@ import Testing
             let (y, dX) = (Self.values(kind, x), Self.gradients(kind, x, dY))
             for count in [0, 1, 2, 15, 16, 17, 31, 33, 99] {
                 #expect(Self.values(kind, Array(x.suffix(count))) == Array(y.suffix(count)))
-                #expect(Self.gradients(kind, Array(x.suffix(count)), Array(dY.suffix(count))) == Array(dX.suffix(count)))
+                #expect(
+                    Self.gradients(kind, Array(x.suffix(count)), Array(dY.suffix(count))) == Array(dX.suffix(count))
+                )
                 var inPlace = Array(x.prefix(count))
                 unsafe inPlace.withUnsafeMutableBufferPointer { part in
                     if let base = part.baseAddress { unsafe semblance_activate(kind.kernel, base, count, base) }

@@ -121,7 +121,10 @@ import Testing
         + [Sample(tokens: 20, window: 20), Sample(tokens: 20, window: 18)]
         + [Sample(tokens: 1, reach: 0), Sample(tokens: 20, reach: 19), Sample(tokens: 40, width: 8, reach: 7)]
         + [Sample(tokens: 20, reach: 50), Sample(tokens: 40, width: 8, window: 6, reach: 39)]
-        + [Sample(tokens: 1, dropout: 0.5), Sample(tokens: 37, dropout: 0.1), Sample(tokens: 70, width: 8, dropout: 0.5)]
+        + [
+            Sample(tokens: 1, dropout: 0.5), Sample(tokens: 37, dropout: 0.1),
+            Sample(tokens: 70, width: 8, dropout: 0.5),
+        ]
         + [Sample(tokens: 60, heads: 3, width: 8, window: 9, dropout: 0.3, firstRow: 100)]
         + [Sample(tokens: 30, width: 8, reach: 29, dropout: 0.2, firstRow: 3)]
 
@@ -199,10 +202,13 @@ import Testing
         }
     }
 
-    @Test(arguments: InstructionSet.available, [
-        Sample(tokens: 21, heads: 5, width: 33), Sample(tokens: 40, heads: 3, width: 16, window: 5, dropout: 0.2),
-        Sample(tokens: 18, heads: 4, width: 8, reach: 17),
-    ])
+    @Test(
+        arguments: InstructionSet.available,
+        [
+            Sample(tokens: 21, heads: 5, width: 33), Sample(tokens: 40, heads: 3, width: 16, window: 5, dropout: 0.2),
+            Sample(tokens: 18, heads: 4, width: 8, reach: 17),
+        ]
+    )
     func `some heads alone give their columns and touch no others`(path: InstructionSet, sample: Sample) {
         path.run {
             let (whole, gradient) = (sample.output(), sample.gradient())
@@ -228,7 +234,7 @@ import Testing
     func `a NaN stays where it was seen`(path: InstructionSet) {
         let sample = Sample(tokens: 40, heads: 2, width: 8, window: 3)
         var x = sample.qkv
-        x[20, sample.columns] = .nan // the first head's key
+        x[20, sample.columns] = .nan  // the first head's key
         path.run {
             let (found, clean) = (sample.output(of: x), sample.output())
             for token in 0..<40 {

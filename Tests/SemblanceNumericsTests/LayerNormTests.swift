@@ -74,11 +74,13 @@ import Testing
     @Test(arguments: InstructionSet.available, [1, 2, 15, 16, 17, 33, 384])
     func `rows are normalised whatever is added and kept`(path: InstructionSet, columns: Int) {
         let sample = Sample(columns: columns, seed: UInt64(columns))
+        // Two close numbers far from 0 have few digits left behind their mean.
+        let tolerance = Tolerance(relative: 1e-6, absolute: columns == 2 ? 1e-4 : 1e-6)
         path.run {
             for (residual, beta) in [(false, false), (false, true), (true, false), (true, true)] {
                 let found = sample.run(residual: residual, beta: beta, epsilon: 1e-3)
                 let expected = sample.expected(residual: residual, beta: beta, epsilon: 1e-3)
-                expectClose(found.y.map(Double.init), expected.elements, Self.tolerance, "\(residual) \(beta)")
+                expectClose(found.y.map(Double.init), expected.elements, tolerance, "\(residual) \(beta)")
                 // Keeping what the way back needs, or writing over x, changes no bit.
                 let plain = sample.run(residual: residual, beta: beta, keeps: false, epsilon: 1e-3)
                 #expect(plain.y == found.y)
@@ -89,7 +91,7 @@ import Testing
                 let again = found.normalized.enumerated().map { index, value in
                     value * sample.gamma[0, index % columns] + (beta ? sample.beta[0, index % columns] : 0)
                 }
-                expectClose(again.map(Double.init), expected.elements, Self.tolerance)
+                expectClose(again.map(Double.init), expected.elements, tolerance)
             }
         }
     }
@@ -120,9 +122,9 @@ import Testing
         path.run {
             let found = sample.run(residual: false, beta: true, epsilon: 1e-12)
             #expect(Array(found.y[37..<74]) == sample.beta.elements)
-            #expect(found.y[74..<111].allSatisfy(\.isFinite))
-            #expect(found.y[111...].allSatisfy(\.isNaN))
-            #expect(found.y[..<37].allSatisfy(\.isFinite))
+            #expect(found.y[74..<111].allSatisfy { $0.isFinite })
+            #expect(found.y[111...].allSatisfy { $0.isNaN })
+            #expect(found.y[..<37].allSatisfy { $0.isFinite })
         }
     }
 

@@ -14,13 +14,24 @@ import Testing
     struct Sample {
         let left: Matrix
         let right: Matrix
-        let expected: DoubleMatrix
+        private(set) var expected: DoubleMatrix
+        private let shape: (m: Int, n: Int, k: Int)
+        private let transposed: Bool
+        private let rightTransposed: Bool
 
         init(_ shape: (m: Int, n: Int, k: Int), transposed: Bool, rightTransposed: Bool, seed: UInt64 = 1) {
             let (m, n, k) = shape
             var random = RandomStream(seed: seed)
             left = random.normal(rows: transposed ? k : m, columns: transposed ? m : k)
             right = random.normal(rows: rightTransposed ? n : k, columns: rightTransposed ? k : n)
+            (self.shape, self.transposed, self.rightTransposed) = (shape, transposed, rightTransposed)
+            expected = DoubleMatrix(rows: 0, columns: 0, elements: [])
+            expected = product(left, right)
+        }
+
+        /// What the product of A and B is, stored as these are.
+        func product(_ left: Matrix, _ right: Matrix) -> DoubleMatrix {
+            let (m, n, k) = shape
             let (a, b) = (left.elements.map(Double.init), right.elements.map(Double.init))
             var sums = [Double](repeating: 0, count: m * n)
             for i in 0..<m {
@@ -31,7 +42,7 @@ import Testing
                     }
                 }
             }
-            expected = DoubleMatrix(rows: m, columns: n, elements: sums)
+            return DoubleMatrix(rows: m, columns: n, elements: sums)
         }
     }
 

@@ -9,15 +9,20 @@ import Testing
 
     @Test(
         arguments: [
-            (["model": #"{"type":"BPE","vocab":{},"merges":[]}"#], TextError.Code.unsupported, "BPE"),
-            (["model": #"{"type":"Unigram","vocab":[["a",0.5]]}"#], .unsupported, "Unigram"),
+            (
+                ["model": #"{"type":"WordLevel","vocab":{},"unk_token":""}"#], TextError.Code.unsupported,
+                "model is WordLevel"
+            ),
             (["model": "7"], .malformedFile, "model is 7, not an object"),
             (["model": "null"], .malformedFile, "model is missing"),
-            (["normalizer": #"{"type":"NFKC"}"#], .unsupported, "normalizer is NFKC"),
+            (["normalizer": #"{"type":"Nmt"}"#], .unsupported, "normalizer is Nmt"),
             (["normalizer": #"{"type":"BertNormalizer","lowercase":"yes"}"#], .malformedFile, "normalizer.lowercase"),
-            (["pre_tokenizer": #"{"type":"Metaspace"}"#], .unsupported, "pre_tokenizer is Metaspace"),
-            (["pre_tokenizer": "null"], .unsupported, "pre_tokenizer is null"),
-            (["post_processor": #"{"type":"RobertaProcessing"}"#], .unsupported, "post_processor is RobertaProcessing"),
+            (["pre_tokenizer": #"{"type":"Split"}"#], .unsupported, "pre_tokenizer is Split"),
+            (
+                ["pre_tokenizer": #"{"type":"ByteLevel","add_prefix_space":true}"#], .unsupported,
+                "pre_tokenizer is ByteLevel"
+            ),
+            (["post_processor": #"{"type":"Other"}"#], .unsupported, "post_processor is Other"),
             (["post_processor": #"{"type":"BertProcessing","sep":["[SEP]"],"cls":[1,2]}"#], .malformedFile, ".sep"),
             (
                 ["post_processor": #"{"type":"BertProcessing","sep":["[SEP]",99],"cls":["",2]}"#], .invalidVocabulary,
@@ -43,7 +48,7 @@ import Testing
             (["unk_token": #""[unk]""#], .invalidVocabulary, "“[unk]”"),
             (["unk_token": "null"], .malformedFile, "unk_token is missing"),
             (["max_input_chars_per_word": "1e3"], .malformedFile, "max_input_chars_per_word is 1e3"),
-            (["vocab": "[]"], .malformedFile, "vocab is []"),
+            (["vocab": "[]"], .invalidVocabulary, "model.vocab has 0 tokens"),
             (["vocab": #"{"[UNK]":0,"a":-1}"#], .malformedFile, "a is -1"),
             (["vocab": #"{"[UNK]":0,"a":-0}"#], .malformedFile, "a is -0"),
             (["vocab": #"{"[UNK]":0,"a":1.5}"#], .malformedFile, "a is 1.5"),

@@ -65,7 +65,10 @@ import Testing
         let objective = ContrastiveObjective(configuration)
         let workers = Workers.shared(threads: 2)
         var parameters = [table]
-        var optimizer = Optimizer(optimizerConfiguration, parameters: parameters)
+        var optimizer = Optimizer(
+            optimizerConfiguration,
+            parameters: parameters.map { Parameter(names: ["table"], layout: .table, value: $0) }
+        )
         var losses: [Double] = []
         for rows in batches {
             let tape = Tape(Weights(parameters), isRecording: true)

@@ -15,6 +15,22 @@ typedef enum {
 /// The level in use: the best this CPU has, or the one set below. SEMBLANCE_CPU=portable|avx2|avx512 lowers it.
 semblance_cpu_level semblance_cpu(void);
 
+/// Instructions for reduced precision, beside a level.
+typedef enum {
+    SEMBLANCE_CPU_AVX_VNNI = 1,     // from AVX2 on
+    SEMBLANCE_CPU_AVX512_VNNI = 2,  // with AVX-512, as all below
+    SEMBLANCE_CPU_AVX512_BF16 = 4,
+    SEMBLANCE_CPU_AMX = 8,          // tiles of bfloat16 and of bytes, permitted by the system
+    SEMBLANCE_CPU_ALL_FEATURES = 15,
+    SEMBLANCE_CPU_EMULATED_AMX = 16 // never found, only set: AMX in plain C, for tests
+} semblance_cpu_feature;
+
+/// Which of them go with the level in use, as a sum. SEMBLANCE_CPU=avx512 leaves AMX out.
+unsigned semblance_cpu_features(void);
+
+/// Sets, for what the calling thread runs itself, which of the features found are used: all by default.
+void semblance_cpu_set_features(unsigned features);
+
 /// Sets the level for what the calling thread runs itself, and for it alone: tests compare the paths while others run
 /// beside them. A level the CPU lacks is refused with 0.
 int semblance_cpu_set(semblance_cpu_level level);

@@ -57,6 +57,94 @@ const uint8_t *semblance_vocabulary_token(const semblance_vocabulary *vocabulary
 /// The median of the tokens' lengths in scalars, rounded down; `more` are the lengths of further tokens.
 int32_t semblance_vocabulary_median_length(const semblance_vocabulary *vocabulary, const int32_t *more, size_t more_count);
 
+// Normalisers: steps, each over what the one before it left.
+
+typedef struct semblance_normalizer semblance_normalizer;
+
+typedef enum { SEMBLANCE_NFC, SEMBLANCE_NFD, SEMBLANCE_NFKC, SEMBLANCE_NFKD } semblance_form;
+
+/// How often a pattern stands in a row where it is replaced, and whether it is any white space instead of its bytes.
+typedef struct {
+    size_t least, most;
+    bool space;
+} semblance_repeats;
+
+semblance_normalizer *semblance_normalizer_create(void);
+void semblance_normalizer_destroy(semblance_normalizer *normalizer);
+
+void semblance_normalizer_add_bert(semblance_normalizer *normalizer, uint32_t options);
+void semblance_normalizer_add_form(semblance_normalizer *normalizer, semblance_form form);
+void semblance_normalizer_add_strip(semblance_normalizer *normalizer, bool left, bool right);
+void semblance_normalizer_add_strip_accents(semblance_normalizer *normalizer);
+void semblance_normalizer_add_prepend(semblance_normalizer *normalizer, const uint8_t *content, size_t count);
+void semblance_normalizer_add_replace(
+    semblance_normalizer *normalizer, const uint8_t *pattern, size_t pattern_count, semblance_repeats repeats,
+    const uint8_t *content, size_t content_count);
+
+/// Adds a table of sentencepiece, in base64; false if it is broken.
+bool semblance_normalizer_add_charsmap(semblance_normalizer *normalizer, const uint8_t *base64, size_t count);
+
+// Pre-tokenizers: steps that cut a text into words, each step the words of the one before it.
+
+typedef struct semblance_splitter semblance_splitter;
+
+/// Which scalars go, which are words alone, and which make longer words.
+typedef enum {
+    SEMBLANCE_CLASSES_BERT,
+    SEMBLANCE_CLASSES_WHITE_SPACE,
+    SEMBLANCE_CLASSES_WORDS,
+    SEMBLANCE_CLASSES_PUNCTUATION,
+    SEMBLANCE_CLASSES_PUNCTUATION_DROPPED,
+    SEMBLANCE_CLASSES_PUNCTUATION_RUNS,
+    SEMBLANCE_CLASSES_DIGITS,
+    SEMBLANCE_CLASSES_DIGIT_RUNS,
+    SEMBLANCE_CLASSES_DELIMITER,
+} semblance_word_class;
+
+/// Where a blank is put before a word that doesn't begin with one.
+typedef enum { SEMBLANCE_PREFIX_NEVER, SEMBLANCE_PREFIX_FIRST, SEMBLANCE_PREFIX_ALWAYS } semblance_prefix;
+
+semblance_splitter *semblance_splitter_create(void);
+void semblance_splitter_destroy(semblance_splitter *splitter);
+
+// Each adds a step; false if there are too many.
+bool semblance_splitter_add_classes(semblance_splitter *splitter, semblance_word_class classes, uint32_t delimiter);
+bool semblance_splitter_add_metaspace(
+    semblance_splitter *splitter, uint32_t mark, semblance_prefix prefix, bool splits);
+bool semblance_splitter_add_byte_level(semblance_splitter *splitter, bool prefix, bool splits);
+
+// Models: each turns a word into ids. The vocabulary must outlive the model.
+
+typedef struct semblance_model semblance_model;
+
+semblance_model *semblance_model_word_pieces(
+    const semblance_vocabulary *vocabulary, int32_t unknown, size_t maximum_word, const uint8_t *prefix,
+    size_t prefix_count);
+
+/// Two tokens that are merged, and the token they become; those learned first come first.
+typedef struct {
+    int32_t left, right, whole;
+} semblance_merge;
+
+typedef struct {
+    int32_t unknown;     // id of the unknown token, or -1: what is unknown is left out
+    bool bytes;          // the vocabulary is written in letters that stand for bytes
+    bool ignore_merges;  // a word that is a token is that token
+    bool fuse_unknown;   // unknown letters in a row are one token
+    bool byte_fallback;  // unknown letters are tokens like <0x0A>, if there are such
+} semblance_byte_pair_options;
+
+semblance_model *semblance_model_byte_pairs(
+    const semblance_vocabulary *vocabulary, semblance_byte_pair_options options, const semblance_merge *merges,
+    size_t merge_count);
+
+/// Whether each byte has a token of the letter that stands for it.
+bool semblance_byte_pairs_is_complete(const semblance_vocabulary *vocabulary);
+
+/// `scores` has one for each id.
+semblance_model *semblance_model_unigram(
+    const semblance_vocabulary *vocabulary, const double *scores, int32_t unknown, bool byte_fallback);
+
 // The tokenizer.
 
 /// Flags of an added token.
@@ -68,15 +156,13 @@ enum {
 };
 
 typedef struct {
-    const semblance_vocabulary *vocabulary;    // must outlive the tokenizer
-    uint32_t options;                          // of the normaliser
-    int32_t unknown;                           // id of the unknown token
-    size_t maximum_word;                       // longer words are unknown, in scalars
-    const uint8_t *prefix;                     // before each piece but a word's first
-    size_t prefix_count;
-    const semblance_token_list *added;         // added tokens, those first that win when two are alike
-    const uint32_t *added_flags;               // one for each
-    const int32_t *before, *after;             // special tokens around each text
+    semblance_normalizer *normalizer;  // these three belong to the tokenizer then
+    semblance_splitter *splitter;
+    semblance_model *model;
+    int32_t unknown;                   // id of the unknown token, or -1
+    const semblance_token_list *added; // added tokens, those first that win when two are alike
+    const uint32_t *added_flags;       // one for each
+    const int32_t *before, *after;     // special tokens around each text
     size_t before_count, after_count;
 } semblance_tokenizer_settings;
 
@@ -185,6 +271,24 @@ void semblance_json_free(semblance_json *json);
 
 /// Decodes a string node into `out`, which holds its end - begin bytes; returns how many bytes it has.
 size_t semblance_json_string(const uint8_t *source, const semblance_json_node *node, uint8_t *out);
+
+/// A number as the library serde_json reads it, which `tokenizers` does: the digits as a whole number, then one
+/// multiplication or division by a power of ten. Infinite if it is too large.
+double semblance_json_double(const uint8_t *source, const semblance_json_node *node);
+
+/// Appends an array of pairs of a token and its score, the ids being their places; `scores` has room for one each.
+/// Returns -1, or the index of the node that is no such pair, or of a score that isn't finite.
+int64_t semblance_json_scores(
+    const uint8_t *source, const semblance_json *json, size_t array, semblance_token_list *list, double *scores);
+
+/// How many values an array has.
+size_t semblance_json_count(const semblance_json *json, size_t array);
+
+/// Reads an array of merges, each an array of two tokens or a string of two with a blank between; `merges` has room for
+/// one each. Returns -1, or the index of the node that is no merge of two tokens to a third.
+int64_t semblance_json_merges(
+    const uint8_t *source, const semblance_json *json, size_t array, const semblance_vocabulary *vocabulary,
+    semblance_merge *merges);
 
 /// Appends the members of an object of ids; returns -1, or the index of the node that is no id below `limit`.
 int64_t semblance_json_vocabulary(

@@ -126,44 +126,57 @@ def all_texts(folder):
                     yield from strings(json.loads(line)) if name.endswith(".jsonl") and line else line.split("\t")
 
 
-def large(out, data, path):
-    os.makedirs(out, exist_ok=True)
-    generator = random.Random(2)
-    noise = [noisy(generator) for _ in range(10_000)]
-    cases = []
+class Goldens:
+    """A folder of texts, tokenizers and ids; `finish` lists what is compared with what."""
 
-    def store(name, array, kind):
-        np.asarray(array, dtype=kind).tofile(os.path.join(out, name))
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.folder, self.cases = folder, []
 
-    def write_texts(name, texts):
+    def store(self, name, array, kind):
+        np.asarray(array, dtype=kind).tofile(os.path.join(self.folder, name))
+
+    def add_texts(self, name, texts):
         packed = [text.encode("utf-8") for text in texts]
-        open(os.path.join(out, name + ".bytes"), "wb").write(b"".join(packed))
-        store(name + ".ends", np.cumsum([len(p) for p in packed]), "<i8")
+        open(os.path.join(self.folder, name + ".bytes"), "wb").write(b"".join(packed))
+        self.store(name + ".ends", np.cumsum([len(p) for p in packed]), "<i8")
 
-    def write_case(name, tokenizer, texts_name, texts, special=True):
-        if not os.path.exists(os.path.join(out, name + ".json")):
-            tokenizer.save(os.path.join(out, name + ".json"))
+    def add_case(self, name, tokenizer, texts_name, texts, special=True):
+        path = os.path.join(self.folder, name + ".json")
+        if not os.path.exists(path):
+            tokenizer.save(path)
+        tokenizer = Tokenizer.from_file(path)  # scores change a little when they are written and read
         ids_name = f"{name}-{texts_name}-{special}"
         ids = [e.ids for start in range(0, len(texts), 10_000)
-               for e in tokenizer.encode_batch(texts[start : start + 10_000], add_special_tokens=special)]  # fmt: skip
-        store(ids_name + ".ids", [i for row in ids for i in row], "<i4")
-        store(ids_name + ".offsets", np.cumsum([0] + [len(row) for row in ids]), "<i4")
-        cases.append({"tokenizer": name, "texts": texts_name, "ids": ids_name, "special": special})
+               for e in tokenizer.encode_batch_fast(texts[start : start + 10_000], add_special_tokens=special)]  # fmt: skip
+        self.store(ids_name + ".ids", [i for row in ids for i in row], "<i4")
+        self.store(ids_name + ".offsets", np.cumsum([0] + [len(row) for row in ids]), "<i4")
+        self.cases.append({"tokenizer": name, "texts": texts_name, "ids": ids_name, "special": special})
         print(ids_name, len(texts), sum(map(len, ids)), file=sys.stderr)
 
+    def finish(self):
+        json.dump(self.cases, open(os.path.join(self.folder, "cases.json"), "w"))
+
+
+def large(out, data, path):
+    generator = random.Random(2)
+    noise = [noisy(generator) for _ in range(10_000)]
     texts = list(all_texts(data))
-    write_texts("data", texts)
-    write_texts("noise", noise)
+    goldens = Goldens(out)
+    goldens.add_texts("data", texts)
+    goldens.add_texts("noise", noise)
     given = Tokenizer.from_file(path)
     given.no_padding()
-    write_case("given", given, "data", texts)
-    write_case("given", given, "noise", noise)
+    goldens.add_case("given", given, "data", texts)
+    goldens.add_case("given", given, "noise", noise)
     given.no_truncation()
-    write_case("given-whole", given, "data", texts, special=False)
+    goldens.add_case("given-whole", given, "data", texts, special=False)
     for number, normalizer in enumerate(normalizers_to_try()):
-        write_case(f"spelling-{number}", spelling(normalizer, ASSIGNED), "noise", noise)
-        write_case(f"added-{number}", with_added_tokens(spelling(normalizer, ASSIGNED)), "noise", noise, special=False)
-    json.dump(cases, open(os.path.join(out, "cases.json"), "w"))
+        plain, added = spelling(normalizer, ASSIGNED), with_added_tokens(spelling(normalizer, ASSIGNED))
+        goldens.add_case(f"spelling-{number}", plain, "noise", noise)
+        goldens.add_case(f"added-{number}", added, "noise", noise, special=False)
+    goldens.finish()
 
 
-small() if sys.argv[1] == "small" else large(*sys.argv[2:])
+if __name__ == "__main__":
+    small() if sys.argv[1] == "small" else large(*sys.argv[2:])

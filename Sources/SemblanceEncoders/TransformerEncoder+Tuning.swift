@@ -1,0 +1,169 @@
+// Small weights beside a transformer's own: low-rank updates and bottleneck adapters.
+
+internal import Foundation
+internal import SemblanceNumerics
+
+/// What a transformer has beside its own weights.
+struct TransformerAdditions: Sendable, Hashable {
+    var lora: LoRAConfiguration?
+    var adapterWidth: Int?
+}
+
+extension TransformerEncoder {
+    /// The same encoder with what `tuning` adds, and with what stays as it is marked so.
+    ///
+    /// New weights begin without effect: embeddings are the same.
+    ///
+    /// - Parameter seed: of the new weights.
+    /// - Throws: ``EncoderError`` where the encoder has additions already, or fewer layers than are frozen.
+    package func tuned(by tuning: TuningConfiguration, seed: UInt64) throws -> TransformerEncoder {
+        let c = configuration
+        guard tuning.frozenLayers <= c.layers else {
+            throw EncoderError(
+                code: .invalidConfiguration,
+                message: "tuning.frozenLayers is \(tuning.frozenLayers), but the transformer has \(c.layers) layers"
+            )
+        }
+        var result = self
+        if tuning.lora != nil || tuning.adapterWidth != nil {
+            guard additions == TransformerAdditions() else {
+                throw EncoderError(
+                    code: .invalidConfiguration,
+                    message: "the model has low-rank updates or adapters already: write and open it to merge them"
+                )
+            }
+            result = adding(TransformerAdditions(lora: tuning.lora, adapterWidth: tuning.adapterWidth), seed: seed)
+        }
+        if tuning.trainsHeadAlone, result.projections.isEmpty {
+            result.projections = [DenseLayer(weight: .identity(dimension), bias: nil)]
+        }
+        let own = TransformerIndices(c).count
+        for index in result.tables.indices {
+            let depth = result.indices.depths[index]
+            let isFrozen =
+                depth == 0
+                ? tuning.freezesEmbeddings || tuning.frozenLayers > 0 : depth <= tuning.frozenLayers
+            result.tables[index].isTrained = index >= own || !(tuning.freezesBase || isFrozen)
+            result.tables[index].rateFactor = pow(tuning.layerDecay, Float(c.layers + 1 - depth))
+        }
+        result.trainsProjections = tuning.trainsHeadAlone || !tuning.freezesBase
+        return result
+    }
+
+    /// The same encoder with additions whose effect is none yet.
+    func adding(_ additions: TransformerAdditions, seed: UInt64) -> TransformerEncoder {
+        var result = TransformerEncoder(
+            configuration,
+            parameters: tables,
+            poolings: poolings,
+            projections: projections,
+            additions: additions
+        )
+        var random = RandomStream(seed: seed, stream: 0xADD)
+        func add(_ name: String, rows: Int, columns: Int, deviation: Float, isVector: Bool = false) {
+            let value =
+                deviation > 0
+                ? random.normal(rows: rows, columns: columns, deviation: deviation)
+                : Matrix(rows: rows, columns: columns)
+            result.tables.append(Parameter(names: [name], isVector: isVector, value: value))
+        }
+        let indices = result.indices
+        for (number, layer) in indices.layers.enumerated() {
+            for update in layer.updates {
+                let name = updateName(update)
+                let weight = tables[update.weight].value
+                let rank = additions.lora?.rank ?? 0
+                // The standard deviation of the usual uniform start, √(1 / (3 · inputs)).
+                add(
+                    name + ".lora_A.weight",
+                    rows: rank,
+                    columns: weight.columns,
+                    deviation: (1 / Float(3 * weight.columns)).squareRoot()
+                )
+                add(name + ".lora_B.weight", rows: update.columns.count, columns: rank, deviation: 0)
+            }
+            if let width = additions.adapterWidth {
+                let name = "adapters.\(number)."
+                add(name + "down.weight", rows: width, columns: configuration.width, deviation: 0.02)
+                add(name + "down.bias", rows: 1, columns: width, deviation: 0, isVector: true)
+                add(name + "up.weight", rows: configuration.width, columns: width, deviation: 0)
+                add(name + "up.bias", rows: 1, columns: configuration.width, deviation: 0, isVector: true)
+            }
+        }
+        precondition(result.tables.count == indices.count, "additions in another order than their indices")
+        return result
+    }
+
+    /// The same encoder with the adapters that the file has, if any.
+    func addingAdapters(from weights: WeightFiles) throws -> TransformerEncoder {
+        let own = tables.count
+        let name = "adapters.0.down.weight"
+        guard let first = try weights.tensor(name, named: name) else { return self }
+        var result = adding(TransformerAdditions(adapterWidth: first.value.rows), seed: 0)
+        for index in own..<result.tables.count {
+            let parameter = result.tables[index]
+            let shape = parameter.isVector ? [parameter.value.count] : [parameter.value.rows, parameter.value.columns]
+            result.tables[index].value = try weights.tensor(parameter.names[0], shape: shape)
+        }
+        return result
+    }
+
+    /// The linear layer that an update belongs to, as the model's file calls it.
+    func updateName(_ update: TransformerIndices.Update) -> String {
+        let names = tables[update.weight].names
+        let part = names.count > 1 ? update.columns.lowerBound / update.columns.count : 0
+        return String(names[part].dropLast(".weight".count))
+    }
+
+    /// The encoder with low-rank updates added to the weights they belong to.
+    package var merged: TransformerEncoder {
+        guard let lora = additions.lora else { return self }
+        let own = TransformerIndices(configuration).count
+        var parameters = Array(tables.prefix(own))
+        for update in indices.layers.flatMap(\.updates) {
+            var product = tables[update.b].value.product(tables[update.a].value)
+            product.scale(by: lora.scale)
+            parameters[update.weight].value.addRows(from: update.columns.lowerBound, product)
+        }
+        for index in parameters.indices { parameters[index].isTrained = true }
+        return TransformerEncoder(
+            configuration,
+            parameters: parameters,
+            poolings: poolings,
+            projections: projections
+        )
+    }
+
+    // MARK: On the tape
+
+    /// A linear layer of the transformer with its updates: y = x · (W + scale · B · A)ᵀ + b.
+    func linear(
+        _ x: Variable,
+        _ linear: TransformerIndices.Linear,
+        _ updates: [TransformerIndices.Update],
+        on tape: Tape
+    ) -> Variable {
+        var y = tape.linear(x, weight: linear.weight, bias: linear.bias)
+        guard let scale = additions.lora?.scale else { return y }
+        for update in updates where update.weight == linear.weight {
+            let low = tape.linear(x, weight: update.a, bias: nil)
+            y = tape.addingColumns(
+                y,
+                tape.linear(low, weight: update.b, bias: nil),
+                at: update.columns.lowerBound,
+                times: scale
+            )
+        }
+        return y
+    }
+
+    /// A bottleneck beside the way through: y = x + up(f(down(x))).
+    func adapted(_ x: Variable, _ layer: TransformerIndices.Layer, on tape: Tape) -> Variable {
+        guard let adapter = layer.adapter else { return x }
+        let low = tape.activation(
+            tape.linear(x, weight: adapter.down.weight, bias: adapter.down.bias),
+            configuration.activation
+        )
+        return tape.sum(x, tape.linear(low, weight: adapter.up.weight, bias: adapter.up.bias))
+    }
+}
