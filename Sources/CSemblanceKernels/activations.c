@@ -4,41 +4,50 @@
 
 // MARK: Lanes
 
-/// Φ(x), the normal distribution function: ½ (1 + erf(x/√2)), within 1e-7. With t = |x|/√2, erf(t) is t times a polynomial
-/// in t² up to 1, and erfc(t) the exponential of one in t beyond (both fitted to the least largest error).
-BODY void normal_distribution(float16v *out, const float16v *x) {
-    const float16v zero = {0}, ten = zero + 10.0f;
-    int16v negative = *x < zero;
-    float16v mirrored = -*x, t;
-    select_lanes(&t, &negative, &mirrored, x);
-    t = t * 0.70710678118654752f;
-    int16v far = t > ten;
-    select_lanes(&t, &far, &ten, &t);
+/// x · Φ(x) = max(x, 0) − y · Φ(−y) with y = |x|; ln Φ(−y) is a polynomial in y (fitted on [0, 6] to the least largest
+/// error; beyond it falls on, and at 10 the exponential is 0 beside any x).
+BODY void gelu(float16v *out, const float16v *x) {
+    const float16v zero = {0}, most = zero + 10.0f;
+    float16v y = __builtin_elementwise_min(__builtin_elementwise_abs(*x), most), positive;
+    int16v is_negative = *x < zero; // NaN stays
+    select_lanes(&positive, &is_negative, &zero, x);
+    float16v p = y * -1.4329382098e-8f + 4.5197333200e-7f;
+    p = p * y - 6.0860539379e-6f;
+    p = p * y + 4.4303224176e-5f;
+    p = p * y - 1.6445260472e-4f;
+    p = p * y - 5.9787150824e-5f;
+    p = p * y + 4.8868241733e-3f;
+    p = p * y - 3.6396940168e-2f;
+    p = p * y - 3.1829235978e-1f;
+    p = p * y - 7.9788642231e-1f;
+    p = p * y - 6.9314714953e-1f;
+    exponential_below(&p);
+    *out = positive - y * p;
+}
 
-    float16v s = t * t;
-    float16v near = s * 7.889120752e-5f - 8.020841633e-4f;
-    near = near * s + 5.189535208e-3f;
-    near = near * s - 2.6854444295e-2f;
-    near = near * s + 1.1283600330e-1f;
-    near = near * s - 3.7612625957e-1f;
-    near = near * s + 1.1283791065f;
-    near = near * t * 0.5f; // ½ erf(t)
-
-    float16v tail = t * -2.168682659e-5f + 4.413360730e-4f;
-    tail = tail * t - 4.204560537e-3f;
-    tail = tail * t + 2.5208251551e-2f;
-    tail = tail * t - 1.0841856897e-1f;
-    tail = tail * t - 6.3321989775e-1f;
-    tail = tail * t - 1.1295784712f;
-    tail = tail * t + 1.8803942657e-4f;
-    exponential(&tail);
-    tail = tail * 0.5f; // ½ erfc(t)
-
-    int16v is_near = t <= zero + 1.0f;
-    float16v below = 0.5f - near, above = 0.5f + near, rest = 1.0f - tail, lower, upper;
-    select_lanes(&lower, &is_near, &below, &tail);
-    select_lanes(&upper, &is_near, &above, &rest);
-    select_lanes(out, &negative, &lower, &upper);
+/// Φ(x) + x · φ(x), for x ≤ 0 and y = |x| the polynomial exp(y²/2) · (Φ(−y) − y · φ(y)) (fitted on [0, 5.5]) times
+/// exp(−y²/2); for x > 0 one less that.
+BODY void gelu_slope(float16v *out, const float16v *x) {
+    const float16v zero = {0}, most = zero + 13.0f;
+    float16v y = __builtin_elementwise_abs(*x);
+    int16v is_positive = *x > zero, is_far = y > most;
+    select_lanes(&y, &is_far, &most, &y);
+    float16v density = y * y * -0.5f;
+    exponential_below(&density);
+    float16v p = y * -2.8002960248e-7f + 7.0540326902e-6f;
+    p = p * y - 7.9658436755e-5f;
+    p = p * y + 5.4153849076e-4f;
+    p = p * y - 2.5318989162e-3f;
+    p = p * y + 8.9075216143e-3f;
+    p = p * y - 2.5371575191e-2f;
+    p = p * y + 6.1860279203e-2f;
+    p = p * y - 1.3278270334e-1f;
+    p = p * y + 2.4996836686e-1f;
+    p = p * y - 7.9788258925e-1f;
+    p = p * y + 4.9999997971e-1f;
+    p = p * density;
+    float16v rest = 1.0f - p;
+    select_lanes(out, &is_positive, &rest, &p);
 }
 
 /// σ(x) = 1 / (1 + exp(−x)).
@@ -63,41 +72,25 @@ BODY void hyperbolic_tangent(float16v *out, const float16v *x) {
     select_lanes(out, &small, &near, &far);
 }
 
-/// The argument of the approximation's tanh: √(2/π) (x + 0.044715 x³).
-BODY void tanh_argument(float16v *out, const float16v *x) {
-    *out = 0.79788456080286536f * (*x + 0.044715f * (*x * *x * *x));
-}
-
 /// f(x) to `value` and f′(x) to `slope`; the one not wanted is NULL.
 BODY void activation(semblance_activation kind, const float16v *x, float16v *value, float16v *slope) {
     const float16v zero = {0};
     switch (kind) {
-    case SEMBLANCE_GELU: {
-        float16v p;
-        normal_distribution(&p, x);
-        if (value) *value = *x * p;
-        if (slope) {
-            float16v density = *x * *x * -0.5f;
-            exponential(&density);
-            *slope = p + *x * (density * 0.39894228040143268f);
-        }
+    case SEMBLANCE_GELU:
+        if (value) gelu(value, x);
+        if (slope) gelu_slope(slope, x);
         break;
-    }
-    case SEMBLANCE_GELU_TANH: {
-        float16v u, t;
-        tanh_argument(&u, x);
-        hyperbolic_tangent(&t, &u);
-        if (value) *value = *x * 0.5f * (t + 1.0f);
-        if (slope) {
-            float16v du = 0.79788456080286536f * (3 * 0.044715f * (*x * *x) + 1.0f);
-            *slope = 0.5f * (t + 1.0f) + 0.5f * *x * (1.0f - t * t) * du;
-        }
+    case SEMBLANCE_GELU_TANH: { // ½ (1 + tanh u) = σ(2u)
+        float16v square = *x * *x, twice = *x * (square * 0.07135481627f + 1.5957691216f), p;
+        logistic(&p, &twice);
+        if (value) *value = *x * p;
+        if (slope) *slope = p + *x * (p * (1.0f - p)) * (square * 0.21406444881f + 1.5957691216f);
         break;
     }
     case SEMBLANCE_RELU: {
-        int16v positive = *x > zero;
+        int16v negative = *x < zero, positive = *x > zero; // NaN stays
         float16v one = zero + 1.0f;
-        if (value) select_lanes(value, &positive, x, &zero);
+        if (value) select_lanes(value, &negative, &zero, x);
         if (slope) select_lanes(slope, &positive, &one, &zero);
         break;
     }
@@ -132,14 +125,19 @@ BODY void activate_row(semblance_activation kind, const float *x, size_t n, floa
 }
 
 BODY void activate_gradient_row(semblance_activation kind, const float *x, const float *dy, size_t n, float *dx) {
-    for (size_t i = 0; i < n; i += 16) {
-        size_t count = n - i < 16 ? n - i : 16;
-        float16v part, d, slope;
-        load_part(&part, x + i, count);
-        load_part(&d, dy + i, count);
+    float16v slope;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        activation(kind, (const float16v *)(x + i), NULL, &slope);
+        *(float16v *)(dx + i) = *(const float16v *)(dy + i) * slope;
+    }
+    if (i < n) {
+        float16v part, d;
+        load_part(&part, x + i, n - i);
+        load_part(&d, dy + i, n - i);
         activation(kind, &part, NULL, &slope);
         d *= slope;
-        memcpy(dx + i, &d, count * sizeof *dx);
+        memcpy(dx + i, &d, (n - i) * sizeof *dx);
     }
 }
 

@@ -2,10 +2,10 @@
 
 #include "include/semblance_transformer.h"
 
-#include "levels.h"
+#include "include/semblance_memory.h"
+#include "lanes.h"
 
 #include <math.h>
-#include <string.h>
 
 BODY void gather_sum_body(
     const float *const *tables, const int32_t *const *ids, size_t table_count, size_t tokens, size_t columns, float *y
@@ -26,22 +26,36 @@ LEVELS(
     (tables, ids, table_count, tokens, columns, y)
 )
 
-void semblance_rotate(
+BODY void turn_pairs_body(float *x, size_t heads, size_t half, const float *cosines, const float *sines) {
+    for (size_t h = 0; h < heads; h++, x += 2 * half)
+        for (size_t i = 0; i < half; i++) {
+            float a = x[i], b = x[half + i];
+            x[i] = a * cosines[i] - b * sines[i];
+            x[half + i] = b * cosines[i] + a * sines[i];
+        }
+}
+
+PRIVATE_LEVELS(
+    void, turn_pairs, (float *x, size_t heads, size_t half, const float *cosines, const float *sines),
+    (x, heads, half, cosines, sines)
+)
+
+int semblance_rotate(
     float *qkv, size_t tokens, size_t heads, size_t head_dimension, const float *frequencies, float direction
 ) {
-    size_t half = head_dimension / 2;
+    size_t half = head_dimension / 2, bytes = head_dimension * sizeof(float);
+    float *cosines = semblance_buffer_allocate(bytes), *sines = cosines + half;
+    if (!cosines) return 1;
     for (size_t place = 0; place < tokens; place++) {
-        float *row = qkv + place * 3 * heads * head_dimension;
         for (size_t i = 0; i < half; i++) {
             float angle = (float)place * frequencies[i];
-            float cosine = cosf(angle), sine = direction * sinf(angle);
-            for (size_t h = 0; h < 2 * heads; h++) {
-                float *x = row + h * head_dimension + i, a = x[0], b = x[half];
-                x[0] = a * cosine - b * sine;
-                x[half] = b * cosine + a * sine;
-            }
+            cosines[i] = cosf(angle);
+            sines[i] = direction * sinf(angle);
         }
+        semblance_turn_pairs(qkv + place * 3 * heads * head_dimension, 2 * heads, half, cosines, sines);
     }
+    semblance_buffer_release(cosines, bytes);
+    return 0;
 }
 
 BODY void pool_weighted_body(
@@ -64,15 +78,29 @@ LEVELS(
     (x, weights, offsets, texts, columns, y)
 )
 
-void semblance_pool_maximum(
+BODY void pool_maximum_body(
     const float *x, const int32_t *starts, const int32_t *ends, size_t texts, size_t columns, float *y, int32_t *places
 ) {
-    for (size_t t = 0; t < texts; t++, y += columns, places += columns)
+    for (size_t t = 0; t < texts; t++, y += columns, places += columns) {
+        int32_t start = starts[t], end = ends[t];
         for (size_t i = 0; i < columns; i++) {
-            int32_t best = -1;
-            for (int32_t j = starts[t]; j < ends[t]; j++)
-                if (best < 0 || x[(size_t)j * columns + i] > x[(size_t)best * columns + i]) best = j;
-            y[i] = best < 0 ? 0 : x[(size_t)best * columns + i];
-            places[i] = best;
+            y[i] = start < end ? x[(size_t)start * columns + i] : 0;
+            places[i] = start < end ? start : -1;
         }
+        for (int32_t j = start + 1; j < end; j++) {
+            const float *row = x + (size_t)j * columns;
+            for (size_t i = 0; i < columns; i++) {
+                int larger = !(row[i] <= y[i]) & (y[i] == y[i]);
+                y[i] = larger ? row[i] : y[i];
+                places[i] = larger ? j : places[i];
+            }
+        }
+    }
 }
+
+LEVELS(
+    void, pool_maximum,
+    (const float *x, const int32_t *starts, const int32_t *ends, size_t texts, size_t columns, float *y,
+     int32_t *places),
+    (x, starts, ends, texts, columns, y, places)
+)

@@ -36,17 +36,26 @@ extension Tape {
                 }
             }
         }
+        let place = x.place
         return record(y, from: [x]) { dY, flow in
-            var dX = dY
+            var dX = Matrix(uninitializedRows: input.rows, columns: input.columns)
             unsafe dX.withMutablePointer { dX in
                 unsafe input.withPointer { x in
-                    (0..<input.count).split(by: elementsOfRun, on: flow.workers) { part in
-                        let d = unsafe dX + part.lowerBound
-                        unsafe semblance_activate_gradient(kind.kernel, x + part.lowerBound, d, part.count, d)
+                    unsafe dY.withPointer { dY in
+                        (0..<input.count).split(by: elementsOfRun, on: flow.workers) { part in
+                            let first = part.lowerBound
+                            unsafe semblance_activate_gradient(
+                                kind.kernel,
+                                x + first,
+                                dY + first,
+                                part.count,
+                                dX + first
+                            )
+                        }
                     }
                 }
             }
-            flow.add(dX, to: x)
+            flow.add(dX, to: place)
         }
     }
 
@@ -63,6 +72,7 @@ extension Tape {
                 }
             }
         }
+        let place = x.place
         return record(y, from: [x]) { dY, flow in
             var dX = Matrix(uninitializedRows: rows, columns: 2 * columns)
             unsafe dX.withMutablePointer { dX in
@@ -82,7 +92,7 @@ extension Tape {
                     }
                 }
             }
-            flow.add(dX, to: x)
+            flow.add(dX, to: place)
         }
     }
 }

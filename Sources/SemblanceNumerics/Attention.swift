@@ -29,8 +29,8 @@ extension Tape {
     ///   - bias: `[H, 2 · reach + 1]`, added to scores by key place − query place, clamped to ± reach.
     ///   - offsets: text t has rows `offsets[t]..<offsets[t + 1]`.
     /// - Returns: `[N, D]`.
-    /// - Complexity: O(Σ n²·D) time, n a text's tokens (n·window where there is one); memory beyond the result is 64·n
-    ///   a thread: weights are computed again on the way back.
+    /// - Complexity: O(Σ n²·D) time, n a text's tokens (n·window where there is one); memory beyond the result is 16·n
+    ///   floats a thread: weights are computed again on the way back.
     package func attention(
         _ qkv: Variable,
         bias: Variable? = nil,
@@ -63,44 +63,41 @@ extension Tape {
                 }
             }
         }
-        let output = y
+        let (place, biasPlace) = (qkv.place, bias?.place)
         return record(y, from: [qkv] + (bias.map { [$0] } ?? [])) { dY, flow in
             var dX = Matrix(uninitializedRows: input.rows, columns: input.columns)
-            let wantsBias = bias.map(flow.reaches) ?? false
+            let wantsBias = biasPlace.map(flow.reaches) ?? false
             var dBias = Matrix(rows: wantsBias ? biases.rows : 0, columns: biases.columns)
             unsafe dX.withMutablePointer { dX in
                 unsafe dBias.withMutablePointer { dBias in
                     unsafe input.withPointer { x in
-                        unsafe output.withPointer { y in
-                            unsafe dY.withPointer { dY in
-                                unsafe biases.withPointer { bias_ in
-                                    let kernel = unsafe settings.kernel(bias: biases, at: bias_, dropout)
-                                    // A head's bias is summed over all texts in their order, by one thread.
-                                    Self.forEach(offsets, heads, flow.workers, byHeads: wantsBias) { rows, heads in
-                                        let failed = unsafe withUnsafePointer(to: kernel) {
-                                            unsafe semblance_attention_gradient(
-                                                $0,
-                                                x + rows.lowerBound * 3 * columns,
-                                                y + rows.lowerBound * columns,
-                                                dY + rows.lowerBound * columns,
-                                                rows.count,
-                                                rows.lowerBound,
-                                                heads.lowerBound,
-                                                heads.count,
-                                                dX + rows.lowerBound * 3 * columns,
-                                                wantsBias ? dBias : nil
-                                            )
-                                        }
-                                        precondition(failed == 0, "out of memory: attention over \(rows.count) tokens")
+                        unsafe dY.withPointer { dY in
+                            unsafe biases.withPointer { bias_ in
+                                let kernel = unsafe settings.kernel(bias: biases, at: bias_, dropout)
+                                // A head's bias is summed over all texts in their order, by one thread.
+                                Self.forEach(offsets, heads, flow.workers, byHeads: wantsBias) { rows, heads in
+                                    let failed = unsafe withUnsafePointer(to: kernel) {
+                                        unsafe semblance_attention_gradient(
+                                            $0,
+                                            x + rows.lowerBound * 3 * columns,
+                                            dY + rows.lowerBound * columns,
+                                            rows.count,
+                                            rows.lowerBound,
+                                            heads.lowerBound,
+                                            heads.count,
+                                            dX + rows.lowerBound * 3 * columns,
+                                            wantsBias ? dBias : nil
+                                        )
                                     }
+                                    precondition(failed == 0, "out of memory: attention over \(rows.count) tokens")
                                 }
                             }
                         }
                     }
                 }
             }
-            if let bias, wantsBias { flow.add(dBias, to: bias) }
-            flow.add(dX, to: qkv)
+            if let biasPlace { flow.add(dBias, to: biasPlace) }
+            flow.add(dX, to: place)
         }
     }
 
@@ -163,8 +160,9 @@ extension Tape {
     ///   - frequencies: half as many as a head has components.
     package func rotated(_ qkv: Variable, offsets: [Int32], heads: Int, frequencies: [Float]) -> Variable {
         let y = Self.rotate(qkv.value, offsets, heads, frequencies, 1, workers)
+        let place = qkv.place
         return record(y, from: [qkv]) { dY, flow in
-            flow.add(Self.rotate(dY, offsets, heads, frequencies, -1, flow.workers), to: qkv)
+            flow.add(Self.rotate(dY, offsets, heads, frequencies, -1, flow.workers), to: place)
         }
     }
 
@@ -181,7 +179,7 @@ extension Tape {
             (0..<offsets.count - 1).split(by: 1, on: workers) { texts in
                 for text in texts {
                     let (first, end) = (Int(offsets[text]), Int(offsets[text + 1]))
-                    unsafe semblance_rotate(
+                    let failed = unsafe semblance_rotate(
                         y + first * x.columns,
                         end - first,
                         heads,
@@ -189,6 +187,7 @@ extension Tape {
                         frequencies,
                         direction
                     )
+                    precondition(failed == 0, "out of memory: rotary positions")
                 }
             }
         }

@@ -50,8 +50,9 @@ extension Tape {
     /// the tape's randomness, as when texts are embedded, `x` itself.
     package func dropout(_ x: Variable, rate: Float) -> Variable {
         guard let dropout = nextDropout(rate: rate) else { return x }
+        let place = x.place
         return record(dropout.apply(to: x.value, workers: workers), from: [x]) { dY, flow in
-            flow.add(dropout.apply(to: dY, workers: flow.workers), to: x)
+            flow.add(dropout.apply(to: dY, workers: flow.workers), to: place)
         }
     }
 }

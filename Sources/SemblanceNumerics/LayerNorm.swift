@@ -22,7 +22,9 @@ extension Tape {
         epsilon: Float
     ) -> Variable {
         let (rows, columns) = (x.value.rows, x.value.columns)
-        let keeps = isRecording
+        let inputs = [x] + (residual.map { [$0] } ?? [])
+        let parameters = [gamma] + (beta.map { [$0] } ?? [])
+        let keeps = records(inputs, parameters: parameters)
         var normalized = Matrix(uninitializedRows: keeps ? rows : 0, columns: columns)
         var inverseDeviations = Matrix(uninitializedRows: 1, columns: keeps ? rows : 0)
         var y = Matrix(uninitializedRows: rows, columns: columns)
@@ -58,13 +60,13 @@ extension Tape {
             }
         }
         let (kept, keptInverse) = (normalized, inverseDeviations)
-        let inputs = [x] + (residual.map { [$0] } ?? [])
-        return record(y, from: inputs, parameters: [gamma] + (beta.map { [$0] } ?? [])) { dY, flow in
+        let places = inputs.map(\.place)
+        return record(y, from: inputs, parameters: parameters, keeping: kept) { dY, flow in
             flow.add(columnSumsOf: dY, times: kept, to: gamma)
             if let beta { flow.add(columnSumsOf: dY, to: beta) }
-            guard inputs.contains(where: flow.reaches) else { return }
+            guard places.contains(where: flow.reaches) else { return }
             let dS = Self.gradient(dY, kept, keptInverse, flow.weights[gamma], flow.workers)
-            for input in inputs { flow.add(dS, to: input) }
+            for place in places { flow.add(dS, to: place) }
         }
     }
 

@@ -20,13 +20,15 @@ extension Tape {
             bias: bias.map { weights[$0] },
             workers: workers
         )
+        let place = x.place
+        let kept = weights.isTrained[weight] ? input : nil
         return record(output, from: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) { dY, flow in
             // y = x · Wᵀ + b, so dX = dY · W, dW = dYᵀ · x, and db is the sum of dY's rows.
-            if flow.reaches(x) {
+            if flow.reaches(place) {
                 let w = flow.weights.packed(weight, transposed: false, workers: flow.workers)
-                flow.add(dY.product(w, workers: flow.workers), to: x)
+                flow.add(dY.product(w, workers: flow.workers), to: place)
             }
-            flow.add(productOf: dY, input, to: weight)
+            if let kept { flow.add(productOf: dY, kept, to: weight) }
             if let bias { flow.add(columnSumsOf: dY, to: bias) }
         }
     }

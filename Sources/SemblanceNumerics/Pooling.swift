@@ -21,12 +21,13 @@ extension Tape {
                 unsafe semblance_pool_weighted($0, weights, offsets, texts, columns, y)
             }
         }
+        let place = x.place
         return record(y, from: [x]) { dY, flow in
             var texts = [Int](repeating: 0, count: weights.count)
             for text in 0..<dY.rows {
                 for row in offsets[text]..<offsets[text + 1] { texts[Int(row)] = text }
             }
-            flow.add(dY.gatheringRows(texts).scalingRows(by: weights), to: x)
+            flow.add(dY.gatheringRows(texts).scalingRows(by: weights), to: place)
         }
     }
 
@@ -41,6 +42,7 @@ extension Tape {
             }
         }
         let kept = places
+        let place = x.place
         return record(y, from: [x]) { dY, flow in
             var dX = Matrix(rows: rows, columns: columns)
             unsafe dX.withMutablePointer { dX in
@@ -50,18 +52,19 @@ extension Tape {
                     }
                 }
             }
-            flow.add(dX, to: x)
+            flow.add(dX, to: place)
         }
     }
 
     /// The matrices beside each other: rows of all their columns.
     package func concatenated(_ parts: [Variable]) -> Variable {
         guard parts.count > 1 else { return parts[0] }
+        let places = parts.map { ($0.place, columns: $0.value.columns) }
         return record(Matrix.concatenatingColumns(parts.map(\.value)), from: parts) { dY, flow in
             var first = 0
-            for part in parts {
-                flow.add(dY.columns(first..<first + part.value.columns), to: part)
-                first += part.value.columns
+            for (place, columns) in places {
+                flow.add(dY.columns(first..<first + columns), to: place)
+                first += columns
             }
         }
     }
@@ -71,11 +74,11 @@ extension Tape {
         var value = x.value
         value.add(y.value)
         if factor != 1 { value.scale(by: factor) }
+        let places = [x.place, y.place]
         return record(value, from: [x, y]) { dY, flow in
             var gradient = dY
             if factor != 1 { gradient.scale(by: factor) }
-            flow.add(gradient, to: x)
-            flow.add(gradient, to: y)
+            for place in places { flow.add(gradient, to: place) }
         }
     }
 
@@ -84,11 +87,12 @@ extension Tape {
         var value = x.value
         value.addColumns(from: column, part.value, times: factor)
         let columns = column..<column + part.value.columns
+        let (place, partPlace) = (x.place, part.place)
         return record(value, from: [x, part]) { dY, flow in
-            flow.add(dY, to: x)
+            flow.add(dY, to: place)
             var gradient = dY.columns(columns)
             gradient.scale(by: factor)
-            flow.add(gradient, to: part)
+            flow.add(gradient, to: partPlace)
         }
     }
 }

@@ -3,8 +3,13 @@
 /// A matrix on a tape.
 package struct Variable: Sendable {
     package let value: Matrix
-    /// Its place on the tape; `nil` where no gradient flows to it.
-    fileprivate let node: Int?
+    /// Where its gradient goes. An op's way back keeps this, not the variable, whose value it would keep too.
+    package let place: Place
+
+    /// A place on the tape, or none where no gradient flows.
+    package struct Place: Sendable {
+        fileprivate let node: Int?
+    }
 }
 
 /// Records a chunk's forward pass and takes a gradient back through it.
@@ -46,21 +51,28 @@ package final class Tape {
     }
 
     /// A matrix that no gradient flows to.
-    package func constant(_ value: Matrix) -> Variable { Variable(value: value, node: nil) }
+    package func constant(_ value: Matrix) -> Variable { Variable(value: value, place: .init(node: nil)) }
+
+    /// Whether a gradient flows to any of these.
+    func records(_ inputs: [Variable], parameters: [Int] = []) -> Bool {
+        isRecording
+            && (inputs.contains { $0.place.node != nil } || parameters.contains { weights.isTrained[$0] })
+    }
 
     /// Adds the result of an op on `inputs` and `parameters`, the weights it reads itself.
+    ///
+    /// - Parameter keeping: what the way back keeps beside values.
     package func record(
         _ value: Matrix,
         from inputs: [Variable],
         parameters: [Int] = [],
+        keeping kept: Matrix? = nil,
         backward: @escaping Backward
     ) -> Variable {
-        guard isRecording,
-            inputs.contains(where: { $0.node != nil }) || parameters.contains(where: { weights.isTrained[$0] })
-        else { return constant(value) }
-        byteCount += value.count * MemoryLayout<Float>.stride
+        guard records(inputs, parameters: parameters) else { return constant(value) }
+        byteCount += (value.count + (kept?.count ?? 0)) * MemoryLayout<Float>.stride
         nodes.append(backward)
-        return Variable(value: value, node: nodes.count - 1)
+        return Variable(value: value, place: .init(node: nodes.count - 1))
     }
 
     /// Where the next dropout's random numbers are; `nil` where nothing is dropped.
@@ -79,7 +91,7 @@ package final class Tape {
         precondition(dY.rows == shape.rows && dY.columns == shape.columns, "\(dY) is no gradient of \(shape)")
         var flow = GradientFlow(variables: nodes.count, weights: weights, workers: workers)
         swap(&flow.parameters, &gradients)
-        flow.add(dY, to: output)
+        flow.add(dY, to: output.place)
         for index in nodes.indices.reversed() {
             guard let gradient = flow.take(index) else { continue }
             nodes[index](gradient, &flow)
@@ -109,10 +121,10 @@ package struct GradientFlow {
     }
 
     /// Whether a gradient flows to this variable; what it would be need not be computed otherwise.
-    package func reaches(_ variable: Variable) -> Bool { variable.node != nil }
+    package func reaches(_ place: Variable.Place) -> Bool { place.node != nil }
 
-    package mutating func add(_ gradient: Matrix, to variable: Variable) {
-        guard let node = variable.node else { return }
+    package mutating func add(_ gradient: Matrix, to place: Variable.Place) {
+        guard let node = place.node else { return }
         if gradients[node] == nil {
             gradients[node] = gradient
         } else {

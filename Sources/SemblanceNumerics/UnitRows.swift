@@ -69,6 +69,7 @@ extension Tape {
     /// Rows scaled to unit length: ``UnitRows``.
     package func unitRows(_ x: Variable) -> Variable {
         let unit = UnitRows(x.value)
-        return record(unit.output, from: [x]) { dY, flow in flow.add(unit.gradient(dY), to: x) }
+        let place = x.place
+        return record(unit.output, from: [x]) { dY, flow in flow.add(unit.gradient(dY), to: place) }
     }
 }

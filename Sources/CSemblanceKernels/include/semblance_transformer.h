@@ -37,7 +37,8 @@ typedef enum {
     SEMBLANCE_TANH = 4,
 } semblance_activation;
 
-/// y = f(x), element by element, within 4e-7 of max(1, |x|); `y` may be `x`.
+/// y = f(x), element by element, within 4e-7 of max(1, |x|); `y` may be `x`. NaN gives NaN; SiLU and the approximation of
+/// GELU also make NaN of −∞, as −∞ · 0.
 void semblance_activate(semblance_activation kind, const float *_Nonnull x, size_t n, float *_Nonnull y);
 
 /// dx = dy · f′(x); `dx` may be `dy`.
@@ -88,15 +89,16 @@ int semblance_attention(
 /// The gradient of attention: from `d_out` to `d_qkv`, whose columns of these heads are overwritten. `d_bias`, where given,
 /// has the shape of the bias and is added to.
 int semblance_attention_gradient(
-    const semblance_attention_settings *_Nonnull settings, const float *_Nonnull qkv, const float *_Nonnull out,
-    const float *_Nonnull d_out, size_t tokens, size_t first_row, size_t first_head, size_t head_count,
-    float *_Nonnull d_qkv, float *_Nullable d_bias
+    const semblance_attention_settings *_Nonnull settings, const float *_Nonnull qkv, const float *_Nonnull d_out,
+    size_t tokens, size_t first_row, size_t first_head, size_t head_count, float *_Nonnull d_qkv,
+    float *_Nullable d_bias
 );
 
 /// Turns pairs of components by angles that grow with the place (rotary positions, arXiv:2104.09864), in place: in each
-/// head's first `rotations` components of queries and keys, (x[i], x[i + half]) turns by place · frequencies[i]
-/// (`frequencies` has half = head_dimension / 2 values). `direction` is 1, or −1 to turn back.
-void semblance_rotate(
+/// head's queries and keys, (x[i], x[i + half]) turns by place · frequencies[i] (`frequencies` has half =
+/// head_dimension / 2 values). `direction` is 1, or −1 to turn back.
+/// Returns 0, or 1 when there is no memory for the workspace.
+int semblance_rotate(
     float *_Nonnull qkv, size_t tokens, size_t heads, size_t head_dimension, const float *_Nonnull frequencies,
     float direction
 );
@@ -113,8 +115,8 @@ void semblance_pool_weighted(
     size_t columns, float *_Nonnull y
 );
 
-/// The greatest of each column over a text's rows starts[t] ..< ends[t], and the row it is in (the first of several); 0
-/// and −1 for no rows.
+/// The greatest of each column over a text's rows starts[t] ..< ends[t], and the row it is in (the first of several,
+/// and of a NaN, which is greater than all); 0 and −1 for no rows.
 void semblance_pool_maximum(
     const float *_Nonnull x, const int32_t *_Nonnull starts, const int32_t *_Nonnull ends, size_t texts,
     size_t columns, float *_Nonnull y, int32_t *_Nonnull places
