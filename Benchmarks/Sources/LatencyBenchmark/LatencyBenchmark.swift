@@ -30,7 +30,9 @@ import Semblance
         }
         seconds.sort()
         let median = seconds[seconds.count / 2]
-        let result = ["p50_ms": median * 1e3, "p99_ms": seconds[seconds.count * 99 / 100] * 1e3, "texts_per_second": 1 / median]
+        let result = [
+            "p50_ms": median * 1e3, "p99_ms": seconds[seconds.count * 99 / 100] * 1e3, "texts_per_second": 1 / median,
+        ]
         print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
     }
 }
