@@ -5,6 +5,10 @@ usage: compare.py TASK [options]        Python 3 alone; the peers run in an envi
   train PAIRS.jsonl     a static encoder from scratch, one epoch: sentence-transformers      (pairs/s)
   embed TEXTS.txt       embedding with a static model: model2vec, sentence-transformers      (texts/s)
   tokenize TEXTS.txt    word pieces: tokenizers                                              (texts/s)
+With --model FOLDER, a pretrained transformer that both sides open, in --precision fp32 (or bf16, int8: theirs is then bf16):
+  train PAIRS.jsonl     fine-tuning, one epoch: sentence-transformers                        (pairs/s)
+  embed TEXTS.txt       embedding: sentence-transformers                                     (tokens/s)
+  latency TEXTS.txt     one text at a time: sentence-transformers                            (texts/s at the median)
 
   --python PYTHON       of an environment with sentence-transformers, model2vec and tokenizers
   --tokenizer FILE      a tokenizer.json of word pieces, used by both sides
@@ -14,10 +18,12 @@ Needs `swift build -c release` in this repository and in Benchmarks.
 import argparse, json, os, platform, statistics, subprocess, sys, tempfile, time
 
 parser = argparse.ArgumentParser(usage=__doc__)
-parser.add_argument("task", choices=["train", "embed", "tokenize"])
+parser.add_argument("task", choices=["train", "embed", "tokenize", "latency"])
 parser.add_argument("input")
 parser.add_argument("--python", default=sys.executable)
-parser.add_argument("--tokenizer", required=True)
+parser.add_argument("--tokenizer")
+parser.add_argument("--model")
+parser.add_argument("--precision", default="fp32")
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--dimension", type=int, default=256)
@@ -45,6 +51,8 @@ def run_peer():
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(7)
+    if options.model:
+        return print("RATE", json.dumps(rate_of_transformer(torch)))
     tokenizer = Tokenizer.from_file(options.tokenizer)
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -86,11 +94,51 @@ def run_peer():
     print("RATE", json.dumps(rate))
 
 
+def rate_of_transformer(torch):
+    from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments, losses
+
+    reduced = options.precision != "fp32"
+    if options.task == "train":
+        from datasets import Dataset
+
+        model = SentenceTransformer(options.model, device="cpu")
+        with open(options.input, encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=tempfile.mkdtemp(), num_train_epochs=1, per_device_train_batch_size=options.batch_size,
+            learning_rate=5e-5, warmup_ratio=0.1, bf16=reduced, use_cpu=True, save_strategy="no", report_to=[], seed=7, disable_tqdm=True)
+        trainer = SentenceTransformerTrainer(
+            model=model, args=arguments, loss=losses.MultipleNegativesRankingLoss(model, scale=20.0),
+            train_dataset=Dataset.from_dict({key: [row[key] for row in rows] for key in ("anchor", "positive")}))
+        return len(rows) / timed(trainer.train)
+    kind = torch.bfloat16 if reduced else torch.float32
+    model = SentenceTransformer(options.model, device="cpu", model_kwargs={"torch_dtype": kind})
+    lines = texts()
+    if options.task == "latency":
+        for line in lines[:20]: model.encode([line])
+        return 1 / statistics.median(timed(lambda: model.encode([line])) for line in lines[:200])
+    model.encode(lines[:64])
+    tokens = sum(len(ids) for ids in model.tokenizer(lines, truncation=True, max_length=model.max_seq_length)["input_ids"])
+    return tokens / timed(lambda: model.encode(lines, batch_size=32))
+
+
 def run_ours(folder):
     """One run of ours; gives the rate that the command itself reports."""
     command = [os.path.join(root, ".build/release/semblance")]
     tail = ["--threads", str(options.threads)]
-    if options.task == "train":
+    if options.model and options.task == "train":
+        command += ["train", options.input, "--base", options.model, "--output", folder + "/model", "--overwrite", "--epochs", "1",
+            "--batch-size", str(options.batch_size), "--learning-rate", "5e-5", "--precision", options.precision, "--json", "--quiet"]
+        key = "pairs_per_second"
+    elif options.model and options.task == "embed":
+        command += ["embed", options.model, options.input, "--output", folder + "/v.npy", "--overwrite", "--precision", options.precision,
+            "--json", "--quiet"]
+        key = "tokens_per_second"
+    elif options.task == "latency":
+        command = [os.path.join(root, "Benchmarks/.build/release/LatencyBenchmark"), options.model, options.input, "--precision",
+            options.precision]
+        key = "texts_per_second"
+    elif options.task == "train":
         command += ["train", options.input, "--output", folder + "/model", "--overwrite", "--tokenizer", options.tokenizer,
             "--epochs", "1", "--batch-size", str(options.batch_size), "--dimension", str(options.dimension), "--json", "--quiet"]
         key = "pairs_per_second"
@@ -114,9 +162,11 @@ def make_model(folder):
 
 def main():
     peers = {"train": ["sentence-transformers"], "embed": ["model2vec", "sentence-transformers"], "tokenize": ["tokenizers"]}
+    if options.model:
+        peers = dict.fromkeys(["train", "embed", "latency"], ["sentence-transformers"])
     environment = dict(os.environ, RAYON_NUM_THREADS=str(options.threads), TOKENIZERS_PARALLELISM="true", HF_HUB_OFFLINE="1")
     with tempfile.TemporaryDirectory() as folder:
-        if options.task == "embed":
+        if options.task == "embed" and not options.model:
             make_model(folder)
         rates = {name: [] for name in ["semblance"] + peers[options.task]}
         for _ in range(options.runs):
@@ -126,7 +176,7 @@ def main():
                     capture_output=True, text=True, env=environment).stdout
                 rates[peer].append(float(out.split("RATE ")[1]))
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    print(json.dumps({"task": options.task, "machine": platform.machine(), "threads": options.threads, "runs": options.runs,
+    print(json.dumps({"task": options.task, "machine": platform.machine(), "precision": options.precision, "threads": options.threads, "runs": options.runs,
         "median_per_second": medians, "ratio": {peer: medians["semblance"] / medians[peer] for peer in peers[options.task]}}))
 
 

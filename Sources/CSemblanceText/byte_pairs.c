@@ -214,14 +214,23 @@ static size_t list_words(const byte_pairs *model, uint8_t *text, semblance_trie_
     size_t count = 0;
     for (int32_t id = 0; id < v->limit; id++) {
         size_t length;
-        const uint8_t *p = semblance_vocabulary_token(v, id, &length), *end = p ? p + length : p;
+        const uint8_t *p = semblance_vocabulary_token(v, id, &length);
+        if (!p) continue;
         uint8_t *word = text;
-        if (!model->options.bytes && length > 0) text = (uint8_t *)memcpy(text, p, (size_t)(end - p)) + (end - p);
-        while (model->options.bytes && p < end) {
+        const uint8_t *end = p + length;
+        while (p < end) {
             uint32_t letter;
-            p += semblance_decode(p, end, &letter);
-            if (letter >= LETTERS || bytes_of[letter] < 0) text = word, p = end; // no word is spelt so
-            else *text++ = (uint8_t)bytes_of[letter];
+            size_t size = semblance_decode(p, end, &letter);
+            if (!model->options.bytes) {
+                memcpy(text, p, size);
+                text += size;
+            } else if (letter < LETTERS && bytes_of[letter] >= 0) {
+                *text++ = (uint8_t)bytes_of[letter];
+            } else {
+                text = word; // no word is spelt so
+                break;
+            }
+            p += size;
         }
         if (text > word) words[count++] = (semblance_trie_entry){word, (size_t)(text - word), id};
     }

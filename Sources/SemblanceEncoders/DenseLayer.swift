@@ -73,7 +73,8 @@ extension DenseLayer {
         let weights = try SafetensorsFile(contentsOf: file)
         let weight = try weights.matrix("linear.weight")
         let bias = try settings.hasBias ? weights.matrix("linear.bias") : nil
-        guard weight.columns == inputs, weight.rows == settings.outputs, bias.map({ $0.count == weight.rows }) ?? true
+        guard settings.inputs == inputs, weight.columns == inputs, weight.rows == settings.outputs,
+            bias.map({ $0.count == weight.rows }) ?? true
         else {
             throw EncoderError(
                 code: .invalidFile,

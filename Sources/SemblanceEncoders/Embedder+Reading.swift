@@ -74,9 +74,18 @@ extension Embedder {
                 }
                 return try Self.tower(of: modules, in: folder.appending(path: router.path))
             }
+            let (query, document) = (try tower(.query), try tower(.document))
+            guard query.encoder.dimension == document.encoder.dimension else {
+                throw EncoderError(
+                    code: .invalidFile,
+                    message:
+                        "router_config.json in \(folder.path): the route \"query\" gives \(query.encoder.dimension) "
+                        + "components, \"document\" \(document.encoder.dimension): they can't be compared"
+                )
+            }
             self.init(
-                queryTower: try tower(.query),
-                documentTower: try tower(.document),
+                queryTower: query,
+                documentTower: document,
                 prompts: prompts,
                 normalizes: normalizes
             )

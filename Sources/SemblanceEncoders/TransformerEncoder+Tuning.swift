@@ -97,8 +97,14 @@ extension TransformerEncoder {
     /// The same encoder with the adapters that the file has, if any.
     func addingAdapters(from weights: WeightFiles) throws -> TransformerEncoder {
         let own = tables.count
-        let name = "adapters.0.down.weight"
-        guard let first = try weights.tensor(name, named: name) else { return self }
+        guard let first = try weights.tensor("adapters.0.down.weight") else { return self }
+        guard first.value.columns == configuration.width, first.value.rows >= 1 else {
+            throw EncoderError(
+                code: .invalidFile,
+                message: "\(weights.path): \"\(first.name)\" has the shape \(first.shape), but tokens have "
+                    + "\(configuration.width) components"
+            )
+        }
         var result = adding(TransformerAdditions(adapterWidth: first.value.rows), seed: 0)
         for index in own..<result.tables.count {
             let parameter = result.tables[index]

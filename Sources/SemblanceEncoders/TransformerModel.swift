@@ -157,10 +157,10 @@ struct WeightFiles {
         return value
     }
 
-    /// A tensor as the file has it, under another name.
-    func tensor(_ name: String, named other: String) throws -> SafetensorsFile.Tensor? {
+    /// A tensor as the file has it, or under another name.
+    func tensor(_ name: String, named other: String? = nil) throws -> SafetensorsFile.Tensor? {
         guard let place = places[name] else { return nil }
-        return .init(name: other, shape: try files[place].shape(of: name), value: try files[place].matrix(name))
+        return .init(name: other ?? name, shape: try files[place].shape(of: name), value: try files[place].matrix(name))
     }
 }
 
@@ -198,6 +198,7 @@ extension TransformerArchitecture {
         let known = Set(entries.flatMap(\.names).map { Self.fileName(prefix + $0, in: weights) })
         let unknown = weights.names.first { name in
             name.hasPrefix(prefix) && !known.contains(name) && !name.hasPrefix(prefix + "pooler.")
+                && !name.hasPrefix("adapters.")
                 && !Self.buffers.contains { name.hasSuffix($0) }
         }
         if let unknown, known.allSatisfy(weights.contains) {

@@ -33,8 +33,9 @@ enum Checkpoint {
 
         init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {
             self.configuration = configuration
-            // The number of threads changes nothing, so it may differ.
+            // Threads and memory change nothing, so they may differ.
             self.configuration.compute.threads = nil
+            self.configuration.tapeMemory = 0
             var digest = SHA256()
             digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())
             for row in set.rows {

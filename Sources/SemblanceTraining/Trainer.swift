@@ -240,7 +240,7 @@ final class Trainer {
                 ),
                 workers: workers
             ),
-            tapeBudget: 512 << 20
+            tapeBudget: configuration.tapeMemory
         )
     }
 

@@ -23,6 +23,9 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var dropout: Float?
     /// Which weights of a pretrained transformer change. The default is all.
     public var tuning = TuningConfiguration()
+    /// Bytes that a batch's activations may take; what is more is computed again on the way back (gradient caching,
+    /// arXiv:2101.06983), so batches of any size fit. The weights are the same. The default is 512 MiB.
+    public var tapeMemory = 512 << 20
     /// What is compared, and how sharply.
     public var objective = ContrastiveConfiguration()
     /// Where hard negatives come from, tried in this order until a row has enough; `nil`, the default, takes those of
@@ -87,6 +90,7 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
         if let dropout {
             try TrainingError.require(dropout >= 0 && dropout < 1, "dropout is \(dropout): it must be 0 ..< 1")
         }
+        try TrainingError.require(tapeMemory >= 0, "tapeMemory is \(tapeMemory): it must be at least 0 bytes")
         try tuning.validate()
         try objective.validate()
         try TrainingError.require(

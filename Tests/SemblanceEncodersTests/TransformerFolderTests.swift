@@ -99,6 +99,22 @@ import Testing
         }
     }
 
+    @Test func `adapters are written and opened with the model`() async throws {
+        var tuning = TuningConfiguration()
+        tuning.adapterWidth = 4
+        try await withTemporaryFolder { parent in
+            let tuned = try Embedder(contentsOf: TransformerFixtures.root.appending(path: "bert")).tuned(
+                by: tuning,
+                seed: 1
+            )
+            let copy = parent.appending(path: "written")
+            try tuned.write(to: copy)
+            let opened = try Embedder(contentsOf: copy)
+            let (found, expected) = (opened.documentTower.encoder.parameters, tuned.documentTower.encoder.parameters)
+            #expect(found.map(\.names) == expected.map(\.names) && found.map(\.value) == expected.map(\.value))
+        }
+    }
+
     @Test(arguments: TransformerFixtures.bases)
     func `a text's embedding is the same bits in any company, order and number of threads`(name: String) async throws {
         let texts = try TransformerFixtures.texts()

@@ -1,0 +1,284 @@
+import Foundation
+import SemblanceEncoders
+import SemblanceNumerics
+import SemblanceTestSupport
+import SemblanceTraining
+import Synchronization
+import Testing
+
+/// A small BERT trained as a whole and in part, beside sentence-transformers and PEFT.
+@Suite struct TransformerTrainingTests {
+    struct Golden: Decodable {
+        let rows: [[String]]
+        let losses: [Double]
+        let texts: [String]
+        /// Embeddings after the steps.
+        let trained: [[Double]]
+        /// Embeddings with the low-rank updates in `adapter`.
+        let adapted: [[Double]]
+    }
+
+    let golden: Golden
+    let fixtures = Bundle.module.bundleURL.appending(path: "Fixtures")
+
+    init() throws {
+        golden = try JSONDecoder().decode(
+            Golden.self,
+            from: Data(contentsOf: fixtures.appending(path: "transformer_steps.json"))
+        )
+    }
+
+    func bert() throws -> Embedder {
+        try Embedder(contentsOf: fixture(of: "SemblanceEncodersTests", "transformers/bert"))
+    }
+
+    var pairs: [TrainingPair] { golden.rows.map { TrainingPair(anchor: $0[0], positive: $0[1]) } }
+
+    /// The golden run's settings: all rows in each step, so that their order says nothing.
+    func settings() -> TrainingConfiguration {
+        var configuration = TrainingConfiguration(epochs: 20, batchSize: 24, learningRate: 1e-3)
+        configuration.optimizer = OptimizerConfiguration(rule: .adamW)
+        configuration.optimizer.weightDecay = 0.01
+        configuration.objective.temperature.value = 0.05
+        configuration.objective.masksDuplicates = false
+        configuration.objective.masksGroups = false
+        configuration.warmup = 0
+        configuration.dropout = 0
+        return configuration
+    }
+
+    /// A run in which everything random and everything resumed plays a part.
+    func stirred() -> TrainingConfiguration {
+        var configuration = TrainingConfiguration(epochs: 3, batchSize: 8, negatives: [.mined])
+        configuration.learningRate = 1e-3
+        configuration.dropout = 0.1
+        configuration.remineEvery = 1
+        configuration.negativesPerRow = 1
+        configuration.mining.pick = .random
+        return configuration
+    }
+
+    func losses(_ configuration: TrainingConfiguration) async throws -> (found: [Double], embedder: Embedder) {
+        let log = EventLog()
+        let embedder = try await Embedder.fit(
+            pairs,
+            startingFrom: .embedder(bert()),
+            configuration: configuration,
+            progress: log.append
+        )
+        return (log.losses, embedder)
+    }
+
+    @Test func `twenty steps have the losses and the embeddings of sentence-transformers`() async throws {
+        let (found, embedder) = try await losses(settings())
+        #expect(found.count == golden.losses.count)
+        for (found, expected) in zip(found, golden.losses) { #expect(abs(found - expected) <= 1e-4 * expected) }
+        let trained = try await embedder.embed(golden.texts)
+        expectClose(
+            trained.elements.map(Double.init),
+            golden.trained.flatMap { $0 },
+            Tolerance(relative: 1e-3),
+            "embeddings after 20 steps"
+        )
+    }
+
+    @Test func `more decay, another mean of the squares, or dropout is seen`() async throws {
+        var otherDecay = settings()
+        otherDecay.optimizer.weightDecay = 5
+        var otherMean = settings()
+        otherMean.optimizer.beta2 = 0.99
+        var dropped = settings()
+        dropped.dropout = 0.1
+        for configuration in [otherDecay, otherMean, dropped] {
+            let (found, _) = try await losses(configuration)
+            #expect(abs((found.last ?? 0) - golden.losses[19]) > 1e-4 * golden.losses[19])
+        }
+    }
+
+    @Test func `any number of threads gives the same bits, dropout and mining included`() async throws {
+        var one = stirred()
+        one.compute.threads = 1
+        var three = stirred()
+        three.compute.threads = 3
+        #expect(try await losses(one).embedder.weights == losses(three).embedder.weights)
+    }
+
+    @Test func `tapes that are dropped and recorded again give the same bits`() async throws {
+        var kept = stirred()
+        var dropped = stirred()
+        kept.tapeMemory = 1 << 30
+        dropped.tapeMemory = 0
+        #expect(try await losses(kept).embedder.weights == losses(dropped).embedder.weights)
+    }
+
+    @Test(arguments: [false, true])
+    func `a resumed run ends with the same bits`(inPart: Bool) async throws {
+        var settings = stirred()
+        if inPart { settings.tuning.lora = LoRAConfiguration(rank: 2) }
+        let (pairs, start, configuration) = (pairs, try bert(), settings)
+        let whole = try await losses(configuration).embedder.weights
+        try await withTemporaryFolder { folder in
+            let checkpoints = CheckpointConfiguration(folder: folder, everySteps: 1)
+            let running = Mutex<Task<Void, any Error>?>(nil)
+            let task = Task {
+                try await Embedder.fit(
+                    pairs,
+                    startingFrom: .embedder(start),
+                    configuration: configuration,
+                    checkpoints: checkpoints
+                ) { event in
+                    if case .step(let progress) = event, progress.step == 4 { running.withLock { $0?.cancel() } }
+                }
+                return ()
+            }
+            running.withLock { $0 = task }
+            _ = try? await task.value
+            let resumed = try await Embedder.fit(
+                pairs,
+                startingFrom: .embedder(bert()),
+                configuration: configuration,
+                resumingFrom: folder
+            )
+            #expect(resumed.weights == whole)
+        }
+    }
+
+    // MARK: In part
+
+    @Test func `what is frozen stays, the rest changes`() async throws {
+        var configuration = stirred()
+        configuration.tuning.frozenLayers = 1
+        let before = try bert().documentTower.encoder.parameters
+        let after = try await losses(configuration).embedder.documentTower.encoder.parameters
+        for (before, after) in zip(before, after) {
+            let isFrozen = before.names[0].hasPrefix("embeddings.") || before.names[0].contains("layer.0.")
+            #expect((before.value == after.value) == isFrozen, "\(before.names[0])")
+        }
+    }
+
+    @Test func `low-rank updates that PEFT wrote give its embeddings`() async throws {
+        let adapted = try bert().applyingAdapter(contentsOf: fixtures.appending(path: "adapter"))
+        let expected = golden.adapted.flatMap { $0 }
+        expectClose(
+            try await adapted.embed(golden.texts).elements.map(Double.init),
+            expected,
+            Tolerance(relative: 2e-5)
+        )
+        let plain = try await bert().embed(golden.texts).elements.map(Double.init)
+        #expect(excess(plain, over: expected, Tolerance(relative: 2e-5)).ratio > 100)
+    }
+
+    @Test func `low-rank updates are trained alone, written apart, and merged into the folder`() async throws {
+        var configuration = stirred()
+        configuration.tuning.lora = LoRAConfiguration(rank: 2)
+        configuration.tuning.lora?.targets = [.query, .output, .up, .down]
+        let base = try bert()
+        let tuned = try await losses(configuration).embedder
+        let own = base.documentTower.encoder.parameters
+        for (before, after) in zip(own, tuned.documentTower.encoder.parameters) { #expect(before.value == after.value) }
+        let embeddings = try await tuned.embed(golden.texts)
+        #expect(try await base.embed(golden.texts) != embeddings)
+        try await withTemporaryFolder { folder in
+            try tuned.writeAdapter(to: folder.appending(path: "adapter"))
+            try tuned.write(to: folder.appending(path: "model"))
+            let reopened = try base.applyingAdapter(contentsOf: folder.appending(path: "adapter"))
+            #expect(try await reopened.embed(golden.texts) == embeddings)
+            let merged = try Embedder(contentsOf: folder.appending(path: "model"))
+            #expect(try await merged.embed(golden.texts) == embeddings)
+            #expect(merged.documentTower.encoder.parameters.count == own.count)
+        }
+    }
+
+    @Test func `adapters are trained alone and come back with the folder, which Python refuses`() async throws {
+        var configuration = stirred()
+        configuration.tuning.adapterWidth = 4
+        let tuned = try await losses(configuration).embedder
+        for (before, after) in zip(try bert().documentTower.encoder.parameters, tuned.documentTower.encoder.parameters)
+        {
+            #expect(before.value == after.value)
+        }
+        try await withTemporaryFolder { folder in
+            try tuned.write(to: folder.appending(path: "model"))
+            let opened = try Embedder(contentsOf: folder.appending(path: "model"))
+            #expect(try await opened.embed(golden.texts) == tuned.embed(golden.texts))
+            #expect(try await opened.embed(golden.texts) != bert().embed(golden.texts))
+            let modules = try String(contentsOf: folder.appending(path: "model/modules.json"), encoding: .utf8)
+            #expect(modules.contains("semblance.AdaptedTransformer"))
+        }
+    }
+
+    @Test func `the head alone is a linear layer that is trained`() async throws {
+        var configuration = stirred()
+        configuration.tuning.trainsHeadAlone = true
+        let tuned = try await losses(configuration).embedder
+        let before = try bert().documentTower.encoder.parameters
+        let after = tuned.documentTower.encoder.parameters
+        #expect(after.count == before.count + 1)
+        for (before, after) in zip(before, after) { #expect(before.value == after.value) }
+        #expect(after.last?.value != .identity(32))
+        #expect(try await tuned.embed(golden.texts) != bert().embed(golden.texts))
+    }
+
+    @Test func `lower layers move less where rates decay`() async throws {
+        func movement(_ decay: Float) async throws -> [Float] {
+            var configuration = settings()
+            configuration.epochs = 1
+            configuration.optimizer.weightDecay = 0
+            configuration.tuning.layerDecay = decay
+            let after = try await losses(configuration).embedder.documentTower.encoder.parameters
+            return zip(try bert().documentTower.encoder.parameters, after).map { before, after in
+                zip(before.value.elements, after.value.elements).map { abs($0 - $1) }.max() ?? 0
+            }
+        }
+        let (even, decayed) = (try await movement(1), try await movement(0.5))
+        // The first step of Adam moves every weight with a gradient by the rate: embeddings are three below the top.
+        #expect(abs(decayed[0] / even[0] - 0.125) < 0.01)
+        #expect(abs((decayed.last ?? 0) / (even.last ?? 1) - 0.5) < 0.01)
+    }
+
+    // MARK: Texts alone
+
+    @Test func `texts alone are trained on by dropping twice`() async throws {
+        var configuration = TrainingConfiguration(epochs: 2, batchSize: 8, learningRate: 1e-3)
+        configuration.dropout = 0.2
+        let texts = golden.rows.flatMap { $0 }
+        let trained = try await Embedder.fit(
+            texts: texts,
+            startingFrom: .embedder(bert()),
+            configuration: configuration
+        )
+        #expect(try await trained.embed(golden.texts) != bert().embed(golden.texts))
+    }
+
+    @Test func `texts alone need dropout`() async throws {
+        var configuration = TrainingConfiguration(epochs: 1)
+        configuration.dropout = 0
+        await #expect(throws: TrainingError.self) {
+            try await Embedder.fit(texts: ["a", "b"], startingFrom: .embedder(bert()), configuration: configuration)
+        }
+        await #expect(throws: TrainingError.self) {
+            try await Embedder.fit(texts: ["a", "b"], startingFrom: .scratch())
+        }
+    }
+
+    @Test func `tuning that can't be is named`() async throws {
+        func message(_ change: (inout TrainingConfiguration) -> Void) async throws -> String {
+            var configuration = stirred()
+            change(&configuration)
+            do {
+                _ = try await losses(configuration)
+                return ""
+            } catch { return "\(error)" }
+        }
+        #expect(try await message { $0.tuning.frozenLayers = 3 }.contains("frozenLayers is 3"))
+        #expect(try await message { $0.tuning.lora = LoRAConfiguration(rank: 0) }.contains("lora.rank is 0"))
+        #expect(
+            try await message {
+                $0.tuning.lora = LoRAConfiguration()
+                $0.tuning.adapterWidth = 2
+            }.contains("exclude each other")
+        )
+        #expect(try await message { $0.compute.precision = .int8 }.contains("int8"))
+        #expect(try await message { $0.dropout = 1 }.contains("dropout is 1"))
+    }
+}
