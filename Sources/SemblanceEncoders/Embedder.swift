@@ -94,6 +94,7 @@ public struct Embedder: Sendable {
             )
         }
         try options.compute.validate()
+        if options.compute.precision == .int8 { try checkSums(of: role) }
         let tower = tower(for: role)
         let prompt = prompts[role] ?? ""
         let (encoder, weights) = tower.prepared(options.compute.precision)
@@ -118,6 +119,17 @@ public struct Embedder: Sendable {
             }
         }
         return (embeddings, tokenCounts.reduce(0, +))
+    }
+
+    /// int8 sums fit 32 bits up to a number of products.
+    private func checkSums(of role: Role) throws {
+        let longest = tower(for: role).encoder.parameters.map(\.value.columns).max() ?? 0
+        guard longest > PackedMatrix.mostBytes else { return }
+        throw EncoderError(
+            code: .unsupportedModel,
+            message: "int8 is for layers of at most \(PackedMatrix.mostBytes) inputs, and this model has one of "
+                + "\(longest): use bf16 or fp32"
+        )
     }
 
     /// The tokens of all texts.

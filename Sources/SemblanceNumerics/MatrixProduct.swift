@@ -29,45 +29,14 @@ package struct PackedMatrix: Sendable {
         precision: Precision = .float32,
         workers: Workers? = nil
     ) {
-        self.init(columnsOf: [matrix], transposed: transposed, precision: precision, workers: workers)
-    }
-
-    /// Packs several matrices, or their transposes, side by side: one product gives all their columns.
-    ///
-    /// - Parameters:
-    ///   - matrices: each `[k, nᵢ]`, or `[nᵢ, k]` when `transposed`.
-    package init(
-        columnsOf matrices: [Matrix],
-        transposed: Bool = false,
-        precision: Precision = .float32,
-        workers: Workers? = nil
-    ) {
-        let width = semblance_panel_width()
-        let k = matrices.first.map { transposed ? $0.columns : $0.rows } ?? 0
-        precondition(
-            matrices.allSatisfy { (transposed ? $0.columns : $0.rows) == k },
-            "\(matrices) don't share an inner dimension"
-        )
+        let (k, n) = transposed ? (matrix.columns, matrix.rows) : (matrix.rows, matrix.columns)
         precondition(precision != .int8 || k <= Self.mostBytes, "int8 is for at most \(Self.mostBytes) products a sum")
+        let (kernels, width) = (precision.kernels, semblance_panel_width())
+        let words = semblance_panel_words(kernels, k)
         rows = k
-        columns = matrices.reduce(0) { $0 + (transposed ? $1.rows : $1.columns) }
+        columns = n
         self.precision = precision
-        panels = Matrix(
-            uninitializedRows: (columns + width - 1) / width,
-            columns: semblance_panel_words(precision.kernels, k)
-        )
-        // A matrix can start at a panel only.
-        let fits = matrices.dropLast().allSatisfy { (transposed ? $0.rows : $0.columns) % width == 0 }
-        var panel = 0
-        for matrix in fits ? matrices : [Matrix(joining: matrices, sideBySide: !transposed)] {
-            pack(matrix, transposed: transposed, at: panel, workers)
-            panel += (transposed ? matrix.rows : matrix.columns) / width
-        }
-    }
-
-    private mutating func pack(_ matrix: Matrix, transposed: Bool, at panel: Int, _ workers: Workers?) {
-        let (k, n, kernels) = (rows, transposed ? matrix.rows : matrix.columns, precision.kernels)
-        let (width, words) = (semblance_panel_width(), panels.columns)
+        panels = Matrix(uninitializedRows: (n + width - 1) / width, columns: words)
         let (rowStride, columnStride) = transposed ? (1, k) : (n, 1)
         // Some 256 KiB at a time: less isn't worth a thread.
         let run = max(1, 65_536 / max(1, k * width))
@@ -82,34 +51,9 @@ package struct PackedMatrix: Sendable {
                         source + first * columnStride,
                         rowStride,
                         columnStride,
-                        packed + (panel + part.lowerBound) * words
+                        packed + part.lowerBound * words
                     )
                 }
-            }
-        }
-    }
-}
-
-extension Matrix {
-    /// Matrices below each other, or side by side.
-    fileprivate init(joining parts: [Matrix], sideBySide: Bool) {
-        let rows = sideBySide ? parts[0].rows : parts.reduce(0) { $0 + $1.rows }
-        let columns = sideBySide ? parts.reduce(0) { $0 + $1.columns } : parts[0].columns
-        self.init(uninitializedRows: rows, columns: columns)
-        unsafe withMutablePointer { target in
-            var place = 0
-            for part in parts {
-                unsafe part.withPointer { source in
-                    if sideBySide {
-                        for row in 0..<rows {
-                            unsafe (target + row * columns + place)
-                                .update(from: source + row * part.columns, count: part.columns)
-                        }
-                    } else {
-                        unsafe (target + place).update(from: source, count: part.count)
-                    }
-                }
-                place += sideBySide ? part.columns : part.count
             }
         }
     }

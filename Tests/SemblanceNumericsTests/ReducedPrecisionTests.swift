@@ -346,23 +346,6 @@ import Testing
         #expect(all.count == 1)
     }
 
-    // MARK: Packing side by side
-
-    @Test(arguments: Precision.allCases, [[32, 64, 5], [8, 8, 40], [70]])
-    func `matrices packed side by side give their columns`(precision: Precision, widths: [Int]) {
-        var random = RandomStream(seed: 6)
-        let left = random.normal(rows: 5, columns: 50)
-        let matrices = widths.map { random.normal(rows: $0, columns: 50) }
-        let apart = matrices.map { left.product($0, rightTransposed: true, precision: precision) }
-        let expected = (0..<5).flatMap { row in apart.flatMap { $0[row: row] } }
-        let transposed = PackedMatrix(columnsOf: matrices, transposed: true, precision: precision)
-        let plain = PackedMatrix(columnsOf: matrices.map(Self.transpose), precision: precision)
-        #expect(left.product(transposed).elements == expected)
-        #expect(left.product(plain).elements == expected)
-        let reversed = PackedMatrix(columnsOf: matrices.reversed(), transposed: true, precision: precision)
-        #expect(widths.count == 1 || left.product(reversed).elements != expected)
-    }
-
     // MARK: Choice
 
     @Test func `fp32 is available everywhere, the others where they are fast`() throws {
