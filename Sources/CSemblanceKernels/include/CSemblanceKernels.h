@@ -11,6 +11,7 @@
 #include "semblance_gemm.h"
 #include "semblance_half.h"
 #include "semblance_memory.h"
+#include "semblance_number_blocks.h"
 #include "semblance_openblas.h"
 #include "semblance_optimizers.h"
 #include "semblance_random.h"
