@@ -29,7 +29,12 @@ extension RandomStream {
             )
         case 3: .date(Date(timeIntervalSince1970: pick([0, 1_714_521_600, 1_714_521_600.0004, -1.25, 1e9])))
         case 4: .boolean(Bool.random(using: &self))
-        case 5: .number(pick([0, -0.0, 1.5, -1e300, .leastNonzeroMagnitude, 2024, 9_007_199_254_740_992, .greatestFiniteMagnitude]))
+        case 5:
+            .number(
+                pick([
+                    0, -0.0, 1.5, -1e300, .leastNonzeroMagnitude, 2024, 9_007_199_254_740_992, .greatestFiniteMagnitude,
+                ])
+            )
         default: .number(Double(Int.random(in: -3..<6, using: &self)))
         }
     }

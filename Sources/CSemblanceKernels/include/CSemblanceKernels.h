@@ -14,6 +14,7 @@
 #include "semblance_number_blocks.h"
 #include "semblance_openblas.h"
 #include "semblance_optimizers.h"
+#include "semblance_ordered_pairs.h"
 #include "semblance_random.h"
 #include "semblance_resampling.h"
 #include "semblance_sha256.h"
