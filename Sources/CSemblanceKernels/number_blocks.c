@@ -23,8 +23,14 @@ static uint32_t count_bits(const uint64_t *bits) {
     return count;
 }
 
-static void set_all(uint64_t *bits, const uint16_t *list, size_t count) {
-    for (size_t i = 0; i < count; i++) bits[list[i] >> 6] |= 1ull << (list[i] & 63);
+/// Sets the bits of a list; returns how many weren't set.
+static uint32_t set_all(uint64_t *bits, const uint16_t *list, size_t count) {
+    uint32_t new = 0;
+    for (size_t i = 0; i < count; i++) {
+        new += !has(bits, list[i]);
+        bits[list[i] >> 6] |= 1ull << (list[i] & 63);
+    }
+    return new;
 }
 
 /// The first place in a sorted list whose number isn't below `number`.
@@ -181,6 +187,10 @@ void semblance_number_block_from_bits(semblance_number_block *block, const uint6
 
 void semblance_number_block_unite(semblance_number_block *block, const semblance_number_block *other) {
     if (other->count == 0 || block == other) return;
+    if (!other->bits && other->count <= 4) { // a few insertions cost less than a new list
+        for (size_t i = 0; i < other->count; i++) semblance_number_block_insert(block, other->list[i]);
+        return;
+    }
     if (!block->bits && !other->bits && block->count + other->count <= SEMBLANCE_BLOCK_LIST) {
         uint32_t capacity = block->count + other->count;
         uint16_t *list = memory(NULL, capacity * sizeof *list);
@@ -199,10 +209,10 @@ void semblance_number_block_unite(semblance_number_block *block, const semblance
     if (!block->bits) become_bits(block);
     if (other->bits) {
         for (size_t i = 0; i < SEMBLANCE_BLOCK_WORDS; i++) block->bits[i] |= other->bits[i];
+        block->count = count_bits(block->bits);
     } else {
-        set_all(block->bits, other->list, other->count);
+        block->count += set_all(block->bits, other->list, other->count);
     }
-    block->count = count_bits(block->bits);
     settle(block);
 }
 
@@ -256,11 +266,13 @@ void semblance_number_block_subtract(semblance_number_block *block, const sembla
     } else if (block->bits) {
         if (other->bits) {
             for (size_t i = 0; i < SEMBLANCE_BLOCK_WORDS; i++) block->bits[i] &= ~other->bits[i];
+            block->count = count_bits(block->bits);
         } else {
-            for (size_t i = 0; i < other->count; i++)
+            for (size_t i = 0; i < other->count; i++) {
+                block->count -= has(block->bits, other->list[i]);
                 block->bits[other->list[i] >> 6] &= ~(1ull << (other->list[i] & 63));
+            }
         }
-        block->count = count_bits(block->bits);
         settle(block);
     } else if (other->bits) {
         block->count = filter(block->list, block->list, block->count, other->bits, false);

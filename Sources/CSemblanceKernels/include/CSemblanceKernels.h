@@ -6,6 +6,7 @@
 #include "semblance_contrast.h"
 #include "semblance_cpu.h"
 #include "semblance_distances.h"
+#include "semblance_diversity.h"
 #include "semblance_elementwise.h"
 #include "semblance_files.h"
 #include "semblance_gemm.h"
