@@ -9,6 +9,7 @@
 #include "semblance_dates.h"
 #include "semblance_interner.h"
 #include "semblance_lexical.h"
+#include "semblance_passages.h"
 
 /// What the normaliser does, in this order.
 enum {
