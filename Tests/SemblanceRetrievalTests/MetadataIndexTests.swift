@@ -101,6 +101,16 @@ import Testing
         }
     }
 
+    @Test func `an index that missed a change is found out`() {
+        var random = RandomStream(seed: 1)
+        var walk = Walk()
+        for number in 0..<200 as Range<UInt32> { walk.insert(number, random.metadata()) }
+        let filters = (0..<200).map { _ in random.filter() }
+        #expect(filters.allSatisfy { walk.index.evaluate($0).numbers == walk.matching($0) })
+        for number in 0..<10 as Range<UInt32> { walk.all[number] = random.metadata() }
+        #expect(!filters.allSatisfy { walk.index.evaluate($0).numbers == walk.matching($0) })
+    }
+
     @Test func `a slot is added and removed once`() async {
         await #expect(processExitsWith: .failure) {
             var index = MetadataIndex()

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "semblance_dates.h"
+#include "semblance_highlights.h"
 #include "semblance_interner.h"
 #include "semblance_lexical.h"
 #include "semblance_passages.h"
