@@ -85,6 +85,26 @@ import Testing
         #expect(try index(unsafe LexicalSegment(copying: none.bytes)).hits("owl").isEmpty)
     }
 
+    @Test func `the layout is the one that earlier files have`() throws {
+        let segment = LexicalSegment(
+            [(number: 2, text: "Two owls, one owl"), (number: 5, text: "naïve"), (number: 4_000_000_000, text: "")],
+            language: .english
+        )
+        var digest = SHA256()
+        digest.update(Data(unsafe Array(segment.bytes)))
+        #expect(digest.finalize() == "5947afa6581de9e04ddc3d25e6308cf6a6468491754fe70af7c95f318b855a96")
+    }
+
+    @Test func `bytes at an odd address are refused or copied`() throws {
+        let sample = try Sample(seed: 1), shifted = [0] + sample.bytes
+        try unsafe shifted.withUnsafeBytes { bytes throws in
+            let odd = unsafe UnsafeRawBufferPointer(rebasing: bytes[1...])
+            #expect(try index(unsafe LexicalSegment(copying: odd)).hits(sample.query) == sample.hits)
+            let none = LexicalSegment([], language: .english)
+            #expect(throws: LexicalError.self) { try unsafe LexicalSegment(bytes: odd, keptBy: none) }
+        }
+    }
+
     @Test(arguments: 0..<4)
     func `damaged bytes are refused`(seed: Int) throws {
         let sample = try Sample(seed: UInt64(seed))
