@@ -15,66 +15,15 @@
 
 namespace semblance {
 
-/// XXH64 with seed 0, fed in parts. Source: the specification at https://github.com/Cyan4973/xxHash.
+/// The hash of bytes fed in parts.
 class Hash {
 public:
-    void add(const void *bytes, size_t count) {
-        const uint8_t *p = static_cast<const uint8_t *>(bytes);
-        total += count;
-        while (count > 0) {
-            if (held == 0 && count >= 32) {
-                lanes(p);
-                p += 32;
-                count -= 32;
-                continue;
-            }
-            size_t part = std::min(count, 32 - held);
-            memcpy(rest + held, p, part);
-            held += part;
-            p += part;
-            count -= part;
-            if (held == 32) {
-                lanes(rest);
-                held = 0;
-            }
-        }
-    }
-
-    uint64_t value() const {
-        uint64_t h = p5;
-        if (total >= 32) {
-            h = rotate(v[0], 1) + rotate(v[1], 7) + rotate(v[2], 12) + rotate(v[3], 18);
-            for (uint64_t lane : v) h = (h ^ round(0, lane)) * p1 + p4;
-        }
-        h += total;
-        size_t i = 0;
-        for (; i + 8 <= held; i += 8) h = rotate(h ^ round(0, word(rest + i, 8)), 27) * p1 + p4;
-        for (; i + 4 <= held; i += 4) h = rotate(h ^ word(rest + i, 4) * p1, 23) * p2 + p3;
-        for (; i < held; i++) h = rotate(h ^ rest[i] * p5, 11) * p1;
-        h = (h ^ (h >> 33)) * p2;
-        h = (h ^ (h >> 29)) * p3;
-        return h ^ (h >> 32);
-    }
+    Hash() { semblance_xxh64_begin(&state); }
+    void add(const void *bytes, size_t count) { semblance_xxh64_add(&state, bytes, count); }
+    uint64_t value() const { return semblance_xxh64_value(&state); }
 
 private:
-    static constexpr uint64_t p1 = 0x9e3779b185ebca87, p2 = 0xc2b2ae3d27d4eb4f, p3 = 0x165667b19e3779f9,
-                              p4 = 0x85ebca77c2b2ae63, p5 = 0x27d4eb2f165667c5;
-    uint64_t v[4] = {p1 + p2, p2, 0, 0 - p1};
-    uint64_t total = 0;
-    uint8_t rest[32];
-    size_t held = 0;
-
-    static uint64_t rotate(uint64_t x, int by) { return (x << by) | (x >> (64 - by)); }
-    static uint64_t round(uint64_t lane, uint64_t input) { return rotate(lane + input * p2, 31) * p1; }
-    /// Little-endian on every machine.
-    static uint64_t word(const uint8_t *p, int bytes) {
-        uint64_t w = 0;
-        for (int i = 0; i < bytes; i++) w |= uint64_t(p[i]) << (8 * i);
-        return w;
-    }
-    void lanes(const uint8_t *p) {
-        for (int i = 0; i < 4; i++) v[i] = round(v[i], word(p + 8 * i, 8));
-    }
+    semblance_xxh64_state state;
 };
 
 namespace {
@@ -326,10 +275,4 @@ semblance_index_import(const char *path, semblance_index **index, semblance_inde
         name(*fresh, ids, reader.name);
         *index = fresh.release();
     });
-}
-
-uint64_t semblance_xxh64(const void *bytes, size_t count) {
-    Hash hash;
-    if (count > 0) hash.add(bytes, count);
-    return hash.value();
 }

@@ -42,9 +42,7 @@ private func hexadecimal(_ hash: UInt64) -> String {
     return String(repeating: "0", count: 16 - digits.count) + digits
 }
 
-private func hash(of data: Data) -> String {
-    unsafe data.withUnsafeBytes { hexadecimal(unsafe semblance_xxh64($0.baseAddress, $0.count)) }
-}
+private func hash(of data: Data) -> String { hexadecimal(XXH64.hash(of: data)) }
 
 extension VectorIndex {
     /// Writes the index as a folder, so that at any moment there is the old one, or nothing, or the new one.

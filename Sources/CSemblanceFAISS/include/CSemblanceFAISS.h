@@ -146,9 +146,6 @@ void semblance_split_hits(
     const semblance_hit *_Nonnull hits, size_t count, int32_t *_Nonnull rows, float *_Nonnull scores
 );
 
-/// XXH64 with seed 0 of a buffer.
-uint64_t semblance_xxh64(const void *_Nullable bytes, size_t count);
-
 #ifdef __cplusplus
 }
 #endif
