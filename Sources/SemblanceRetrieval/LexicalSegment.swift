@@ -2,6 +2,7 @@
 
 internal import CSemblanceText
 internal import Foundation
+internal import SemblanceNumerics
 
 /// The words of some texts, each under a number; never changes, so any number of tasks may search it.
 ///
@@ -11,45 +12,54 @@ internal import Foundation
     package let bytes: UnsafeRawBufferPointer
     /// C's view of the bytes.
     let view: UnsafePointer<semblance_lexical_segment>
-    /// What keeps the bytes of others; nil for our own.
-    private let owner: (any Sendable & AnyObject)?
-
-    /// Takes over bytes from C that hold a segment.
-    private init(made bytes: UnsafeMutableRawPointer, count: Int) {
-        unsafe self.bytes = UnsafeRawBufferPointer(start: bytes, count: count)
-        unsafe view = Self.view(of: bytes)
-        owner = nil
-    }
+    private let owner: any Sendable & AnyObject
 
     /// Opens bytes that stay as they are while `owner` lives, such as a mapped file, without copying them.
     ///
     /// - Throws: ``LexicalError`` with code `.damagedSegment`, unless every byte is as it was written.
     /// - Complexity: O(bytes), at the speed of memory.
-    package init(bytes: UnsafeRawBufferPointer, keptBy owner: any Sendable & AnyObject) throws(LexicalError) {
-        guard let start = bytes.baseAddress, UInt(bitPattern: start) % 8 == 0 else {
-            throw Self.damaged(bytes.count, "they don't begin at a multiple of 8")
+    package convenience init(bytes: UnsafeRawBufferPointer, keptBy owner: any Sendable & AnyObject) throws(LexicalError)
+    {
+        func check(_ sound: Bool, _ fault: @autoclosure () -> String) throws(LexicalError) {
+            guard !sound else { return }
+            throw LexicalError(
+                .damagedSegment,
+                "\(bytes.count) bytes are no segment of a lexical index: \(fault()); restore the file or build the "
+                    + "index anew"
+            )
         }
-        try unsafe Self.check(bytes)
+        try check(bytes.count >= Self.headerSize, "there is no header")
+        try check(UInt(bitPattern: bytes.baseAddress) % 8 == 0, "they don't begin at a multiple of 8")
+        let checksum = unsafe UInt64(littleEndian: bytes.load(fromByteOffset: Self.checksumOffset, as: UInt64.self))
+        try check(unsafe checksum == Self.checksum(of: bytes), "the header has another checksum")
+        let fault = unsafe semblance_lexical_segment_check(bytes.baseAddress, bytes.count)
+        try unsafe check(fault == nil, fault.map { unsafe String(cString: $0) } ?? "")
+        unsafe self.init(sound: bytes, keptBy: owner)
+    }
+
+    private init(sound bytes: UnsafeRawBufferPointer, keptBy owner: any Sendable & AnyObject) {
+        guard let start = bytes.baseAddress else { preconditionFailure("a segment has a header") }
+        let view = UnsafeMutablePointer<semblance_lexical_segment>.allocate(capacity: 1)
+        unsafe view.initialize(to: semblance_lexical_segment_view(start))
+        unsafe self.view = UnsafePointer(view)
         unsafe self.bytes = bytes
-        unsafe view = Self.view(of: start)
         self.owner = owner
     }
 
-    /// Opens a copy of bytes, wherever they lie.
-    ///
-    /// - Throws: ``LexicalError`` with code `.damagedSegment`, unless every byte is as it was written.
-    package convenience init(copying bytes: UnsafeRawBufferPointer) throws(LexicalError) {
-        guard let start = bytes.baseAddress, let copy = unsafe malloc(bytes.count) else {
-            throw Self.damaged(bytes.count, "there are none, or no memory for them")
-        }
-        unsafe memcpy(copy, start, bytes.count)
-        do {
-            try unsafe Self.check(UnsafeRawBufferPointer(start: copy, count: bytes.count))
-        } catch {
-            unsafe free(copy)
-            throw error
-        }
-        unsafe self.init(made: copy, count: bytes.count)
+    /// Takes over bytes from C that hold a segment but for its checksum.
+    private convenience init(made start: UnsafeMutableRawPointer, count: Int) {
+        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: count)
+        let checksum = unsafe Self.checksum(of: bytes)
+        unsafe start.storeBytes(of: checksum.littleEndian, toByteOffset: Self.checksumOffset, as: UInt64.self)
+        let memory = unsafe MappedBytes(bytes) { unsafe free(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+        unsafe self.init(sound: bytes, keptBy: memory)
+    }
+
+    private static let headerSize = 64
+    private static let checksumOffset = 8
+
+    private static func checksum(of bytes: UnsafeRawBufferPointer) -> UInt64 {
+        unsafe XXH64.hash(of: UnsafeRawBufferPointer(rebasing: bytes[(checksumOffset + 8)...]))
     }
 
     /// Reads texts, whose numbers ascend.
@@ -91,10 +101,7 @@ internal import Foundation
         unsafe self.init(made: bytes, count: size)
     }
 
-    deinit {
-        unsafe view.deallocate()
-        if owner == nil { unsafe free(UnsafeMutableRawPointer(mutating: bytes.baseAddress)) }
-    }
+    deinit { unsafe view.deallocate() }
 
     /// How many texts there are.
     package var count: Int { unsafe Int(view.pointee.texts) }
@@ -120,22 +127,26 @@ internal import Foundation
         return slot < 0 ? nil : Int(slot)
     }
 
-    private static func view(of bytes: UnsafeRawPointer) -> UnsafePointer<semblance_lexical_segment> {
-        let view = UnsafeMutablePointer<semblance_lexical_segment>.allocate(capacity: 1)
-        unsafe view.initialize(to: semblance_lexical_segment_view(bytes))
-        return unsafe UnsafePointer(view)
+    // MARK: Files
+
+    /// Writes the segment into a new file.
+    package func write(to path: String, files: any FileLayer) throws -> BlockFileIdentity {
+        let file = try BlockFileWriter(path, files: files)
+        try unsafe file.write(bytes)
+        return try file.finish()
     }
 
-    private static func check(_ bytes: UnsafeRawBufferPointer) throws(LexicalError) {
-        guard let fault = unsafe semblance_lexical_segment_check(bytes.baseAddress, bytes.count) else { return }
-        throw damaged(bytes.count, unsafe String(cString: fault))
-    }
-
-    private static func damaged(_ count: Int, _ fault: String) -> LexicalError {
-        LexicalError(
-            .damagedSegment,
-            "\(count) bytes are no segment of a lexical index: \(fault); restore the file or build the index anew"
-        )
+    /// Opens a segment's file, mapped.
+    ///
+    /// - Throws: ``RetrievalError`` with code `.damagedFile`, ``FileError``, or ``LexicalError``.
+    package convenience init(
+        contentsOf path: String,
+        expecting identity: BlockFileIdentity?,
+        files: any FileLayer
+    ) throws {
+        let file = try BlockFile.open(path, expecting: identity, files: files)
+        try file.verifyAll()
+        try unsafe self.init(bytes: file.bytes, keptBy: file)
     }
 }
 

@@ -45,9 +45,19 @@ extension LexicalIndex {
     /// What comes back from bytes.
     func reopened() throws -> LexicalIndex {
         let parts = try parts.map { part in
-            try LexicalPart(unsafe LexicalSegment(copying: part.segment.bytes), removed: part.removed)
+            try LexicalPart(LexicalSegment(copying: unsafe Array(part.segment.bytes)), removed: part.removed)
         }
         return try LexicalIndex(parts: parts, configuration: configuration)
+    }
+}
+
+extension LexicalSegment {
+    convenience init(copying bytes: [UInt8]) throws {
+        let copy = unsafe MappedBytes(count: bytes.count) {
+            unsafe $0.copyBytes(from: bytes)
+            return bytes.count
+        }
+        try unsafe self.init(bytes: copy.bytes, keptBy: copy)
     }
 }
 

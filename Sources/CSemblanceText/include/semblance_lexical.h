@@ -65,6 +65,8 @@ typedef struct {
 } semblance_lexical_part;
 
 /// The bytes of a segment over the counted texts, whose numbers ascend; for `free`. Sets their count.
+///
+/// Eight bytes at 8 are for a checksum, which is the caller's matter.
 void *_Nonnull semblance_lexical_segment_create(
     const semblance_lexical_counts *_Nonnull counts, const uint32_t *_Nullable numbers, size_t *_Nonnull size
 );

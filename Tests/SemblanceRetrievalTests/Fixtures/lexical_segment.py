@@ -18,16 +18,25 @@ def hashed(word):
     return ((state ^ int.from_bytes(rest, "little")) * FACTOR & MASK) >> 32
 
 
-def checksum(data):
-    lanes = [1, 2, 3, 4]
+def xxh64(data):
+    """The specification's steps, seed 0."""
+    p1, p2, p3 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
+    p4 = 0x85EBCA77C2B2AE63
+    turn = lambda x, n: (x << n | x >> (64 - n)) & MASK
+    step = lambda lane, word: turn((lane + word * p2) & MASK, 31) * p1 & MASK
     words = struct.unpack(f"<{len(data) // 8}Q", data)
-    for place, word in enumerate(words):
-        mixed = ((lanes[place % 4] ^ word) * FACTOR) & MASK
-        lanes[place % 4] = mixed ^ mixed >> 32
-    total = len(words)
+    stripes = len(words) // 4 * 4
+    lanes = [(p1 + p2) & MASK, p2, 0, -p1 & MASK]
+    for place, word in enumerate(words[:stripes]):
+        lanes[place % 4] = step(lanes[place % 4], word)
+    total = sum(turn(lane, n) for lane, n in zip(lanes, (1, 7, 12, 18))) & MASK
     for lane in lanes:
-        total = ((total ^ lane) * FACTOR) & MASK
-        total ^= total >> 29
+        total = ((total ^ step(0, lane)) * p1 + p4) & MASK
+    total = (total + len(data)) & MASK
+    for word in words[stripes:]:
+        total = (turn(total ^ step(0, word), 27) * p1 + p4) & MASK
+    for shift, factor in ((33, p2), (29, p3), (32, 1)):
+        total = (total ^ total >> shift) * factor & MASK
     return total
 
 
@@ -60,4 +69,4 @@ arrays = (
 counts = struct.pack(
     "<3Q4IQ", 64 + len(arrays), sum(map(len, lists)), sum(map(len, words)), len(NUMBERS), len(words), buckets, 1, 0
 )
-print(hashlib.sha256(b"semblex\1" + struct.pack("<Q", checksum(counts + arrays)) + counts + arrays).hexdigest())
+print(hashlib.sha256(b"semblex\1" + struct.pack("<Q", xxh64(counts + arrays)) + counts + arrays).hexdigest())
