@@ -129,11 +129,18 @@ internal import SemblanceNumerics
 
     // MARK: Files
 
-    /// Writes the segment into a new file.
+    /// Writes the segment into a new file, which is gone again if that fails.
+    ///
+    /// - Throws: ``FileError``.
     package func write(to path: String, files: any FileLayer) throws -> BlockFileIdentity {
         let file = try BlockFileWriter(path, files: files)
-        try unsafe file.write(bytes)
-        return try file.finish()
+        do {
+            try unsafe file.write(bytes)
+            return try file.finish()
+        } catch {
+            file.discard()
+            throw error
+        }
     }
 
     /// Opens a segment's file, mapped.
