@@ -32,12 +32,14 @@ package final class Journal: Sendable {
         var file: (any WritableFile)?
         var number: Int
         var salt: UInt64
-        /// Where the last record ends. Without a file, and with nothing carried over, this is `durable`.
+        /// Where the last record ends.
         var end: JournalPlace
         /// The end of what is known to be synced.
         var durable: JournalPlace
-        /// The last file as it was opened, where what is between `durable` and `end` must move to the next one.
+        /// The last file as it was opened: what is between `durable` and `end` of it moves to the next one.
         var carried: MappedBytes?
+        /// Whether records that may be in files are in the journal or out of it only once another file says so.
+        var isUnsettled = false
         /// The complete files before.
         var known: [KnownFile]
     }
@@ -149,6 +151,8 @@ package final class Journal: Sendable {
     package func close() throws -> [KnownFile] {
         try state.withLock { state in
             try synchronise(&state)
+            // A process that was killed may have left the last file's name unsynced.
+            if state.file == nil { try files.synchronise(folder: folder) }
             state.file = nil
             return state.known + [state.lastKnown]
         }
@@ -174,7 +178,7 @@ package final class Journal: Sendable {
         if let file = state.file {
             guard state.durable != state.end else { return }
             try sync(&state, file)
-        } else if state.carried != nil {
+        } else if state.isUnsettled {
             try begin(&state)
         }
     }
@@ -185,8 +189,7 @@ package final class Journal: Sendable {
             try file.synchronise()
             state.durable = state.end
         } catch {
-            state.end = state.durable
-            state.file = nil
+            (state.file, state.end, state.isUnsettled) = (nil, state.durable, true)
             // For a disk that takes no new file: who only loses the process doesn't find the records.
             try? file.truncate(to: state.end.offset)
             _ = try? begin(&state)
@@ -224,7 +227,7 @@ package final class Journal: Sendable {
         }
         state.known.append(state.lastKnown)
         (state.file, state.number, state.salt) = (file, header.number, header.hash)
-        (state.end, state.durable, state.carried) = (end, end, nil)
+        (state.end, state.durable, state.carried, state.isUnsettled) = (end, end, nil, false)
         return file
     }
 

@@ -48,6 +48,7 @@ extension Journal {
                 end: replay.end,
                 durable: replay.durable,
                 carried: replay.durable == replay.end ? nil : replay.contents,
+                isUnsettled: replay.durable != replay.end,
                 known: replay.known
             )
         )
