@@ -102,7 +102,7 @@ let package = Package(
         // Tests.
         .target(
             name: "SemblanceTestSupport",
-            dependencies: ["SemblanceNumerics"],
+            dependencies: ["SemblanceNumerics", "SemblanceRetrieval"],
             path: "Tests/SemblanceTestSupport",
             swiftSettings: swiftSettings
         ),

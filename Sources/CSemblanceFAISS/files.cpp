@@ -1,4 +1,4 @@
-// The files of an index: FAISS' own and the ids, each with its hash.
+// FAISS' files, written and read.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,66 +15,15 @@
 
 namespace semblance {
 
-/// XXH64 with seed 0, fed in parts. Source: the specification at https://github.com/Cyan4973/xxHash.
+/// The hash of bytes fed in parts.
 class Hash {
 public:
-    void add(const void *bytes, size_t count) {
-        const uint8_t *p = static_cast<const uint8_t *>(bytes);
-        total += count;
-        while (count > 0) {
-            if (held == 0 && count >= 32) {
-                lanes(p);
-                p += 32;
-                count -= 32;
-                continue;
-            }
-            size_t part = std::min(count, 32 - held);
-            memcpy(rest + held, p, part);
-            held += part;
-            p += part;
-            count -= part;
-            if (held == 32) {
-                lanes(rest);
-                held = 0;
-            }
-        }
-    }
-
-    uint64_t value() const {
-        uint64_t h = p5;
-        if (total >= 32) {
-            h = rotate(v[0], 1) + rotate(v[1], 7) + rotate(v[2], 12) + rotate(v[3], 18);
-            for (uint64_t lane : v) h = (h ^ round(0, lane)) * p1 + p4;
-        }
-        h += total;
-        size_t i = 0;
-        for (; i + 8 <= held; i += 8) h = rotate(h ^ round(0, word(rest + i, 8)), 27) * p1 + p4;
-        for (; i + 4 <= held; i += 4) h = rotate(h ^ word(rest + i, 4) * p1, 23) * p2 + p3;
-        for (; i < held; i++) h = rotate(h ^ rest[i] * p5, 11) * p1;
-        h = (h ^ (h >> 33)) * p2;
-        h = (h ^ (h >> 29)) * p3;
-        return h ^ (h >> 32);
-    }
+    Hash() { semblance_xxh64_begin(&state); }
+    void add(const void *bytes, size_t count) { semblance_xxh64_add(&state, bytes, count); }
+    uint64_t value() const { return semblance_xxh64_value(&state); }
 
 private:
-    static constexpr uint64_t p1 = 0x9e3779b185ebca87, p2 = 0xc2b2ae3d27d4eb4f, p3 = 0x165667b19e3779f9,
-                              p4 = 0x85ebca77c2b2ae63, p5 = 0x27d4eb2f165667c5;
-    uint64_t v[4] = {p1 + p2, p2, 0, 0 - p1};
-    uint64_t total = 0;
-    uint8_t rest[32];
-    size_t held = 0;
-
-    static uint64_t rotate(uint64_t x, int by) { return (x << by) | (x >> (64 - by)); }
-    static uint64_t round(uint64_t lane, uint64_t input) { return rotate(lane + input * p2, 31) * p1; }
-    /// Little-endian on every machine.
-    static uint64_t word(const uint8_t *p, int bytes) {
-        uint64_t w = 0;
-        for (int i = 0; i < bytes; i++) w |= uint64_t(p[i]) << (8 * i);
-        return w;
-    }
-    void lanes(const uint8_t *p) {
-        for (int i = 0; i < 4; i++) v[i] = round(v[i], word(p + 8 * i, 8));
-    }
+    semblance_xxh64_state state;
 };
 
 namespace {
@@ -90,69 +39,56 @@ struct File {
     int descriptor;
     std::string path;
 
-    File(const char *path, int flags) : descriptor(open(path, flags | O_CLOEXEC, 0666)), path(path) {
-        if (descriptor < 0) fail(path, flags & O_CREAT ? "cannot create" : "cannot open");
+    explicit File(const char *path) : descriptor(open(path, O_RDONLY | O_CLOEXEC)), path(path) {
+        if (descriptor < 0) fail(path, "cannot open");
     }
-    ~File() {
-        if (descriptor >= 0) close(descriptor);
-    }
+    ~File() { close(descriptor); }
 };
 
-/// Writes and hashes; every byte is accounted for, as FAISS' own writer does not.
+/// Hands bytes over; every one is accounted for, as FAISS' own writer does not.
 class Writer : public faiss::IOWriter {
 public:
-    Hash hash;
-    uint64_t bytes = 0;
-
-    explicit Writer(const char *path) : file(path, O_WRONLY | O_CREAT | O_TRUNC) {}
+    Writer(semblance_sink sink, void *context) : sink(sink), context(context) {}
 
     size_t operator()(const void *pointer, size_t size, size_t count) override {
-        const char *p = static_cast<const char *>(pointer);
-        for (size_t left = size * count; left > 0;) {
-            // In parts, so that what is hashed is still in the cache.
-            ssize_t written = ::write(file.descriptor, p, std::min<size_t>(left, 1 << 20));
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) fail(file.path, "cannot write");
-            hash.add(p, size_t(written));
-            bytes += uint64_t(written);
-            p += written;
-            left -= size_t(written);
-        }
+        if (size * count > 0 && !sink(context, pointer, size * count))
+            throw Failure(SEMBLANCE_INDEX_FILE, "the file could not be written");
         return count;
     }
 
-    void finish() {
-        if (fsync(file.descriptor) != 0) fail(file.path, "cannot write");
-        int descriptor = file.descriptor;
-        file.descriptor = -1;
-        if (close(descriptor) != 0) fail(file.path, "cannot write");
+private:
+    semblance_sink sink;
+    void *context;
+};
+
+/// Reads memory, and no more of it than there is.
+class Memory : public faiss::IOReader {
+public:
+    Memory(const void *bytes, size_t count) : next(static_cast<const char *>(bytes)), left(count) {}
+
+    size_t operator()(void *pointer, size_t item, size_t count) override {
+        if (item == 0) return 0;
+        count = std::min(count, left / item);
+        if (count == 0) return 0;
+        memcpy(pointer, next, item * count);
+        next += item * count;
+        left -= item * count;
+        return count;
     }
 
 private:
-    File file;
+    const char *next;
+    size_t left;
 };
 
 /// Reads what is there and no more.
 class Reader : public faiss::IOReader {
 public:
-    explicit Reader(const char *path) : file(path, O_RDONLY) {
+    explicit Reader(const char *path) : file(path) {
         struct stat about;
         if (fstat(file.descriptor, &about) != 0) fail(path, "cannot open");
         if (!S_ISREG(about.st_mode)) throw Failure(SEMBLANCE_INDEX_FILE, std::string(path) + " is not a file");
-        size = left = uint64_t(about.st_size);
-        name = path;
-    }
-
-    uint64_t size, left;
-
-    /// The hash of the whole file; reading starts again at its beginning.
-    uint64_t hash() {
-        Hash hash;
-        std::vector<char> part(1 << 18);
-        while (size_t got = (*this)(part.data(), 1, part.size())) hash.add(part.data(), got);
-        if (lseek(file.descriptor, 0, SEEK_SET) != 0) fail(file.path, "cannot read");
-        left = size;
-        return hash.value();
+        left = uint64_t(about.st_size);
     }
 
     size_t operator()(void *pointer, size_t item, size_t count) override {
@@ -173,13 +109,8 @@ public:
 
 private:
     File file;
+    uint64_t left;
 };
-
-void check(Reader &reader, uint64_t bytes, uint64_t hash) {
-    if (reader.size != bytes)
-        damaged(reader.name + " has " + std::to_string(reader.size) + " bytes, not " + std::to_string(bytes));
-    if (reader.hash() != hash) damaged(reader.name + " doesn't have the contents that were written");
-}
 
 /// Checks that the lists hold each slot once. Lists of strangers may hold ids instead: then, where `foreign` is given,
 /// vectors get their slots in the order of the lists and `foreign` the ids.
@@ -215,21 +146,21 @@ void check_lists(faiss::IndexIVF &ivf, std::vector<int64_t> *foreign) {
 }
 
 /// Reads an index. `ids` is given where a stranger's file may bring its own; else slots are what counts.
-std::unique_ptr<semblance_index> load(Reader &reader, std::vector<int64_t> *ids) {
+std::unique_ptr<semblance_index> load(faiss::IOReader &reader, const std::string &name, std::vector<int64_t> *ids) {
     std::unique_ptr<faiss::Index> read;
     try {
         read.reset(faiss::read_index(&reader));
     } catch (const faiss::FaissException &refusal) {
-        damaged(reader.name + " is no index that FAISS can read: " + refusal.msg);
+        damaged(name + " is no index that FAISS can read: " + refusal.msg);
     }
     if (read->metric_type != faiss::METRIC_L2 && read->metric_type != faiss::METRIC_INNER_PRODUCT)
-        damaged(reader.name + " has a metric other than inner product and L2");
-    if (read->ntotal < 0 || read->ntotal > INT32_MAX || read->d < 1) damaged(reader.name + " has impossible sizes");
+        damaged(name + " has a metric other than inner product and L2");
+    if (read->ntotal < 0 || read->ntotal > INT32_MAX || read->d < 1) damaged(name + " has impossible sizes");
     std::vector<int64_t> map;
     if (auto mapped = dynamic_cast<faiss::IndexIDMap *>(read.get())) {
-        if (!ids) damaged(reader.name + " keeps ids of its own");
+        if (!ids) damaged(name + " keeps ids of its own");
         if (!mapped->index || mapped->id_map.size() != size_t(mapped->ntotal) || mapped->index->ntotal != mapped->ntotal)
-            damaged(reader.name + " has not one id for each vector");
+            damaged(name + " has not one id for each vector");
         map.assign(mapped->id_map.begin(), mapped->id_map.end());
         std::unique_ptr<faiss::Index> inner(mapped->index);
         mapped->own_fields = false;
@@ -248,18 +179,19 @@ std::unique_ptr<semblance_index> load(Reader &reader, std::vector<int64_t> *ids)
     if (index->centroids) sized(*index->centroids);
     if (index->ivf) check_lists(*index->ivf, ids && map.empty() ? ids : nullptr);
     if (!map.empty()) *ids = std::move(map);
-    settle_memory(*index);
     return index;
 }
 
 /// Gives the vectors their ids; none may come twice.
-void name(semblance_index &index, const std::vector<int64_t> &ids, const std::string &file) {
+void finish(semblance_index &index, const int64_t *ids, size_t count, const std::string &file) {
+    if (count != index.faiss->ntotal) damaged(file + " has not one id for each vector");
     try {
-        index.ids.append(ids.data(), ids.size());
+        index.ids.append(ids, count);
     } catch (const Failure &duplicate) {
         if (duplicate.status != SEMBLANCE_INDEX_DUPLICATE) throw;
         damaged(file + " has the id " + duplicate.what() + " twice");
     }
+    settle(index);
 }
 
 constexpr bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
@@ -272,42 +204,31 @@ static_assert(little_endian, "ids and FAISS' files are little-endian");
 using namespace semblance;
 
 semblance_index_status semblance_index_write(
-    semblance_index *index, const char *vectors_path, const char *ids_path, semblance_index_files *files,
-    semblance_index_message *message
+    semblance_index *index, bool ids, semblance_sink sink, void *context, semblance_index_message *message
 ) {
     return guarded(message, [&] {
-        Reading together(index);
-        Writer vectors(vectors_path);
-        faiss::write_index(index->faiss.get(), &vectors);
-        vectors.finish();
-        Writer ids(ids_path);
-        ids(index->ids.all().data(), sizeof(int64_t), index->count());
-        ids.finish();
-        *files = {
-            int64_t(index->count()), index->faiss->d,  vectors.bytes, vectors.hash.value(),
-            ids.bytes,               ids.hash.value(),
-        };
+        Writer writer(sink, context);
+        if (!ids) return faiss::write_index(index->faiss.get(), &writer);
+        faiss::IndexIDMap named; // the constructor that takes an index wants an empty one
+        named.index = index->faiss.get();
+        named.d = index->faiss->d;
+        named.ntotal = index->faiss->ntotal;
+        named.metric_type = index->faiss->metric_type;
+        named.is_trained = index->faiss->is_trained;
+        named.id_map.assign(index->ids.all().begin(), index->ids.all().end());
+        faiss::write_index(&named, &writer);
     });
 }
 
 semblance_index_status semblance_index_read(
-    const char *vectors_path, const char *ids_path, const semblance_index_files *files, semblance_index **index,
+    const void *bytes, size_t count, const int64_t *ids, size_t id_count, const char *name, semblance_index **index,
     semblance_index_message *message
 ) {
     *index = nullptr;
     return guarded(message, [&] {
-        Reader vectors(vectors_path);
-        check(vectors, files->vectors_bytes, files->vectors_hash);
-        Reader ids(ids_path);
-        check(ids, files->ids_bytes, files->ids_hash);
-        auto fresh = load(vectors, nullptr);
-        const int64_t count = fresh->faiss->ntotal;
-        if (count != files->count || fresh->faiss->d != files->dimension)
-            damaged(vectors.name + " has other vectors than the manifest says");
-        if (ids.size != uint64_t(count) * sizeof(int64_t)) damaged(ids.name + " has not one id for each vector");
-        std::vector<int64_t> all(static_cast<size_t>(count));
-        ids(all.data(), sizeof(int64_t), all.size());
-        name(*fresh, all, ids.name);
+        Memory memory(bytes, count);
+        auto fresh = load(memory, name, nullptr);
+        finish(*fresh, ids, id_count, name);
         *index = fresh.release();
     });
 }
@@ -318,18 +239,12 @@ semblance_index_import(const char *path, semblance_index **index, semblance_inde
     return guarded(message, [&] {
         Reader reader(path);
         std::vector<int64_t> ids;
-        auto fresh = load(reader, &ids);
+        auto fresh = load(reader, path, &ids);
         if (ids.empty()) {
             ids.resize(size_t(fresh->faiss->ntotal));
             std::iota(ids.begin(), ids.end(), int64_t(0));
         }
-        name(*fresh, ids, reader.name);
+        finish(*fresh, ids.data(), ids.size(), path);
         *index = fresh.release();
     });
-}
-
-uint64_t semblance_xxh64(const void *bytes, size_t count) {
-    Hash hash;
-    if (count > 0) hash.add(bytes, count);
-    return hash.value();
 }

@@ -20,6 +20,10 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let unreadable = Code(name: "unreadable")
         /// The file can't be written, moved to its place or made durable.
         public static let unwritable = Code(name: "unwritable")
+        /// There is no such file.
+        public static let missing = Code(name: "missing")
+        /// Another process, or another object of this one, holds the file's lock.
+        public static let locked = Code(name: "locked")
     }
 
     /// What kind of failure it is.
@@ -35,9 +39,9 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// The failure the system reported last, by `errno`.
-    package init(_ code: Code, path: String, doing what: String) {
-        let reason = errno
+    /// The failure the system reported last, by `errno`, or `reason`.
+    package init(_ code: Code, path: String, doing what: String, reason: Int32? = nil) {
+        let reason = reason ?? errno
         let remedy =
             switch reason {
             case ENOSPC, EDQUOT: "; free some space and try again"
@@ -46,7 +50,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
             case EMFILE, ENFILE: "; raise the limit of open files"
             default: ""
             }
-        self.code = code
+        self.code = reason == ENOENT && code == .unreadable ? .missing : code
         message = unsafe "\(path): \(what) failed: \(String(cString: strerror(reason)))\(remedy)"
     }
 }
@@ -58,27 +62,16 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 package enum AtomicFile {
     /// What a file's contents are handed to, piece by piece.
     @safe package struct Output: ~Copyable {
-        fileprivate let descriptor: Int32
-        fileprivate let path: String
+        fileprivate let file: OpenFile
 
         /// Appends `count` bytes.
         package func write(_ bytes: UnsafeRawPointer, count: Int) throws(FileError) {
-            var (next, left) = unsafe (bytes, count)
-            while left > 0 {
-                // Linux takes less than 2 GiB at once.
-                let written = unsafe systemWrite(descriptor, next, min(left, 1 << 30))
-                if written < 0 && errno == EINTR { continue }
-                guard written > 0 else { throw FileError(.unwritable, path: path, doing: "writing \(count) bytes") }
-                unsafe next += written
-                left -= written
-            }
+            try unsafe file.write(UnsafeRawBufferPointer(start: bytes, count: count))
         }
 
         /// Appends all bytes.
         package func write(_ data: some ContiguousBytes) throws {
-            try unsafe data.withUnsafeBytes { bytes in
-                if let start = bytes.baseAddress { try unsafe write(start, count: bytes.count) }
-            }
+            try unsafe data.withUnsafeBytes { try unsafe file.write($0) }
         }
     }
 
@@ -94,17 +87,10 @@ package enum AtomicFile {
         let path = url.path
         let folder = url.deletingLastPathComponent().path
         let temporary = "\(path).\(UInt64.random(in: 0 ... .max)).partial"
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw FileError(.unwritable, path: path, doing: "creating a file in its folder") }
+        let file = try OpenFile(temporary, for: .creating, named: path)
         do {
-            do {
-                try body(Output(descriptor: descriptor, path: path))
-                guard fsync(descriptor) == 0 else { throw FileError(.unwritable, path: path, doing: "fsync") }
-            } catch {
-                _ = close(descriptor)
-                throw error
-            }
-            guard close(descriptor) == 0 else { throw FileError(.unwritable, path: path, doing: "closing") }
+            try body(Output(file: file))
+            try file.synchronise()
             guard unsafe rename(temporary, path) == 0 else {
                 throw FileError(.unwritable, path: path, doing: "moving the finished file there")
             }
@@ -125,9 +111,4 @@ package enum AtomicFile {
             throw FileError(.unwritable, path: folder, doing: "fsync")
         }
     }
-}
-
-/// write(2), whose name is taken inside the types above.
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
-    unsafe write(descriptor, bytes, count)
 }

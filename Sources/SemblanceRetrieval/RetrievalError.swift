@@ -25,6 +25,10 @@ public struct RetrievalError: Error, Hashable, Sendable, CustomStringConvertible
         public static let damagedFile = Code(name: "damagedFile")
         /// The system has no memory left.
         public static let outOfMemory = Code(name: "outOfMemory")
+        /// The index was opened for reading alone.
+        public static let readOnly = Code(name: "readOnly")
+        /// The search took longer than it was given.
+        public static let deadlineExceeded = Code(name: "deadlineExceeded")
         /// FAISS refused, in its own words.
         public static let backend = Code(name: "backend")
     }

@@ -22,5 +22,6 @@
 #include "semblance_sort.h"
 #include "semblance_transformer.h"
 #include "semblance_workers.h"
+#include "semblance_xxh64.h"
 
 #endif
