@@ -185,11 +185,7 @@ void fill(semblance_hit *hits, size_t count, Best &best) {
 } // namespace
 
 size_t Allowed::count(size_t slots) const {
-    if (!bits) return slots;
-    size_t whole = std::min(slots / 8, bytes), found = 0;
-    for (size_t i = 0; i < whole; i++) found += size_t(__builtin_popcount(bits[i]));
-    for (size_t slot = whole * 8; slot < slots; slot++) found += (*this)(slot);
-    return found;
+    return bits ? semblance_bits_count(bits, std::min(slots, bytes * 8)) : slots;
 }
 
 void exact_search(
@@ -244,14 +240,15 @@ void Centroids::search(
 
 semblance_index_status semblance_exact_search(
     const float *queries, size_t query_count, const float *rows, size_t row_count, size_t dimension,
-    semblance_metric metric, size_t count, semblance_workers *workers, semblance_hit *hits, size_t *found,
-    semblance_index_message *message
+    semblance_metric metric, const int64_t *ids, const uint8_t *allowed_bits, size_t allowed_bytes, size_t count,
+    semblance_workers *workers, semblance_hit *hits, size_t *found, semblance_index_message *message
 ) {
     return semblance::guarded(message, [&] {
-        *found = std::min(count, row_count);
+        const semblance::Allowed allowed{allowed_bits, allowed_bytes};
+        *found = std::min(count, allowed.count(row_count));
         if (*found == 0 || query_count == 0) return;
         semblance::exact_search(
-            queries, query_count, {rows, row_count, dimension, metric == SEMBLANCE_METRIC_L2}, nullptr, {}, *found,
+            queries, query_count, {rows, row_count, dimension, metric == SEMBLANCE_METRIC_L2}, ids, allowed, *found,
             workers, hits
         );
     });

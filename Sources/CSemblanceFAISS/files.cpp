@@ -1,4 +1,4 @@
-// The files of an index: FAISS' own and the ids, each with its hash.
+// FAISS' files, written and read.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -39,69 +39,56 @@ struct File {
     int descriptor;
     std::string path;
 
-    File(const char *path, int flags) : descriptor(open(path, flags | O_CLOEXEC, 0666)), path(path) {
-        if (descriptor < 0) fail(path, flags & O_CREAT ? "cannot create" : "cannot open");
+    explicit File(const char *path) : descriptor(open(path, O_RDONLY | O_CLOEXEC)), path(path) {
+        if (descriptor < 0) fail(path, "cannot open");
     }
-    ~File() {
-        if (descriptor >= 0) close(descriptor);
-    }
+    ~File() { close(descriptor); }
 };
 
-/// Writes and hashes; every byte is accounted for, as FAISS' own writer does not.
+/// Hands bytes over; every one is accounted for, as FAISS' own writer does not.
 class Writer : public faiss::IOWriter {
 public:
-    Hash hash;
-    uint64_t bytes = 0;
-
-    explicit Writer(const char *path) : file(path, O_WRONLY | O_CREAT | O_TRUNC) {}
+    Writer(semblance_sink sink, void *context) : sink(sink), context(context) {}
 
     size_t operator()(const void *pointer, size_t size, size_t count) override {
-        const char *p = static_cast<const char *>(pointer);
-        for (size_t left = size * count; left > 0;) {
-            // In parts, so that what is hashed is still in the cache.
-            ssize_t written = ::write(file.descriptor, p, std::min<size_t>(left, 1 << 20));
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) fail(file.path, "cannot write");
-            hash.add(p, size_t(written));
-            bytes += uint64_t(written);
-            p += written;
-            left -= size_t(written);
-        }
+        if (size * count > 0 && !sink(context, pointer, size * count))
+            throw Failure(SEMBLANCE_INDEX_FILE, "the file could not be written");
         return count;
     }
 
-    void finish() {
-        if (fsync(file.descriptor) != 0) fail(file.path, "cannot write");
-        int descriptor = file.descriptor;
-        file.descriptor = -1;
-        if (close(descriptor) != 0) fail(file.path, "cannot write");
+private:
+    semblance_sink sink;
+    void *context;
+};
+
+/// Reads memory, and no more of it than there is.
+class Memory : public faiss::IOReader {
+public:
+    Memory(const void *bytes, size_t count) : next(static_cast<const char *>(bytes)), left(count) {}
+
+    size_t operator()(void *pointer, size_t item, size_t count) override {
+        if (item == 0) return 0;
+        count = std::min(count, left / item);
+        if (count == 0) return 0;
+        memcpy(pointer, next, item * count);
+        next += item * count;
+        left -= item * count;
+        return count;
     }
 
 private:
-    File file;
+    const char *next;
+    size_t left;
 };
 
 /// Reads what is there and no more.
 class Reader : public faiss::IOReader {
 public:
-    explicit Reader(const char *path) : file(path, O_RDONLY) {
+    explicit Reader(const char *path) : file(path) {
         struct stat about;
         if (fstat(file.descriptor, &about) != 0) fail(path, "cannot open");
         if (!S_ISREG(about.st_mode)) throw Failure(SEMBLANCE_INDEX_FILE, std::string(path) + " is not a file");
-        size = left = uint64_t(about.st_size);
-        name = path;
-    }
-
-    uint64_t size, left;
-
-    /// The hash of the whole file; reading starts again at its beginning.
-    uint64_t hash() {
-        Hash hash;
-        std::vector<char> part(1 << 18);
-        while (size_t got = (*this)(part.data(), 1, part.size())) hash.add(part.data(), got);
-        if (lseek(file.descriptor, 0, SEEK_SET) != 0) fail(file.path, "cannot read");
-        left = size;
-        return hash.value();
+        left = uint64_t(about.st_size);
     }
 
     size_t operator()(void *pointer, size_t item, size_t count) override {
@@ -122,13 +109,8 @@ public:
 
 private:
     File file;
+    uint64_t left;
 };
-
-void check(Reader &reader, uint64_t bytes, uint64_t hash) {
-    if (reader.size != bytes)
-        damaged(reader.name + " has " + std::to_string(reader.size) + " bytes, not " + std::to_string(bytes));
-    if (reader.hash() != hash) damaged(reader.name + " doesn't have the contents that were written");
-}
 
 /// Checks that the lists hold each slot once. Lists of strangers may hold ids instead: then, where `foreign` is given,
 /// vectors get their slots in the order of the lists and `foreign` the ids.
@@ -164,21 +146,21 @@ void check_lists(faiss::IndexIVF &ivf, std::vector<int64_t> *foreign) {
 }
 
 /// Reads an index. `ids` is given where a stranger's file may bring its own; else slots are what counts.
-std::unique_ptr<semblance_index> load(Reader &reader, std::vector<int64_t> *ids) {
+std::unique_ptr<semblance_index> load(faiss::IOReader &reader, const std::string &name, std::vector<int64_t> *ids) {
     std::unique_ptr<faiss::Index> read;
     try {
         read.reset(faiss::read_index(&reader));
     } catch (const faiss::FaissException &refusal) {
-        damaged(reader.name + " is no index that FAISS can read: " + refusal.msg);
+        damaged(name + " is no index that FAISS can read: " + refusal.msg);
     }
     if (read->metric_type != faiss::METRIC_L2 && read->metric_type != faiss::METRIC_INNER_PRODUCT)
-        damaged(reader.name + " has a metric other than inner product and L2");
-    if (read->ntotal < 0 || read->ntotal > INT32_MAX || read->d < 1) damaged(reader.name + " has impossible sizes");
+        damaged(name + " has a metric other than inner product and L2");
+    if (read->ntotal < 0 || read->ntotal > INT32_MAX || read->d < 1) damaged(name + " has impossible sizes");
     std::vector<int64_t> map;
     if (auto mapped = dynamic_cast<faiss::IndexIDMap *>(read.get())) {
-        if (!ids) damaged(reader.name + " keeps ids of its own");
+        if (!ids) damaged(name + " keeps ids of its own");
         if (!mapped->index || mapped->id_map.size() != size_t(mapped->ntotal) || mapped->index->ntotal != mapped->ntotal)
-            damaged(reader.name + " has not one id for each vector");
+            damaged(name + " has not one id for each vector");
         map.assign(mapped->id_map.begin(), mapped->id_map.end());
         std::unique_ptr<faiss::Index> inner(mapped->index);
         mapped->own_fields = false;
@@ -197,18 +179,19 @@ std::unique_ptr<semblance_index> load(Reader &reader, std::vector<int64_t> *ids)
     if (index->centroids) sized(*index->centroids);
     if (index->ivf) check_lists(*index->ivf, ids && map.empty() ? ids : nullptr);
     if (!map.empty()) *ids = std::move(map);
-    settle_memory(*index);
     return index;
 }
 
 /// Gives the vectors their ids; none may come twice.
-void name(semblance_index &index, const std::vector<int64_t> &ids, const std::string &file) {
+void finish(semblance_index &index, const int64_t *ids, size_t count, const std::string &file) {
+    if (count != index.faiss->ntotal) damaged(file + " has not one id for each vector");
     try {
-        index.ids.append(ids.data(), ids.size());
+        index.ids.append(ids, count);
     } catch (const Failure &duplicate) {
         if (duplicate.status != SEMBLANCE_INDEX_DUPLICATE) throw;
         damaged(file + " has the id " + duplicate.what() + " twice");
     }
+    settle(index);
 }
 
 constexpr bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
@@ -221,42 +204,31 @@ static_assert(little_endian, "ids and FAISS' files are little-endian");
 using namespace semblance;
 
 semblance_index_status semblance_index_write(
-    semblance_index *index, const char *vectors_path, const char *ids_path, semblance_index_files *files,
-    semblance_index_message *message
+    semblance_index *index, bool ids, semblance_sink sink, void *context, semblance_index_message *message
 ) {
     return guarded(message, [&] {
-        Reading together(index);
-        Writer vectors(vectors_path);
-        faiss::write_index(index->faiss.get(), &vectors);
-        vectors.finish();
-        Writer ids(ids_path);
-        ids(index->ids.all().data(), sizeof(int64_t), index->count());
-        ids.finish();
-        *files = {
-            int64_t(index->count()), index->faiss->d,  vectors.bytes, vectors.hash.value(),
-            ids.bytes,               ids.hash.value(),
-        };
+        Writer writer(sink, context);
+        if (!ids) return faiss::write_index(index->faiss.get(), &writer);
+        faiss::IndexIDMap named; // the constructor that takes an index wants an empty one
+        named.index = index->faiss.get();
+        named.d = index->faiss->d;
+        named.ntotal = index->faiss->ntotal;
+        named.metric_type = index->faiss->metric_type;
+        named.is_trained = index->faiss->is_trained;
+        named.id_map.assign(index->ids.all().begin(), index->ids.all().end());
+        faiss::write_index(&named, &writer);
     });
 }
 
 semblance_index_status semblance_index_read(
-    const char *vectors_path, const char *ids_path, const semblance_index_files *files, semblance_index **index,
+    const void *bytes, size_t count, const int64_t *ids, size_t id_count, const char *name, semblance_index **index,
     semblance_index_message *message
 ) {
     *index = nullptr;
     return guarded(message, [&] {
-        Reader vectors(vectors_path);
-        check(vectors, files->vectors_bytes, files->vectors_hash);
-        Reader ids(ids_path);
-        check(ids, files->ids_bytes, files->ids_hash);
-        auto fresh = load(vectors, nullptr);
-        const int64_t count = fresh->faiss->ntotal;
-        if (count != files->count || fresh->faiss->d != files->dimension)
-            damaged(vectors.name + " has other vectors than the manifest says");
-        if (ids.size != uint64_t(count) * sizeof(int64_t)) damaged(ids.name + " has not one id for each vector");
-        std::vector<int64_t> all(static_cast<size_t>(count));
-        ids(all.data(), sizeof(int64_t), all.size());
-        name(*fresh, all, ids.name);
+        Memory memory(bytes, count);
+        auto fresh = load(memory, name, nullptr);
+        finish(*fresh, ids, id_count, name);
         *index = fresh.release();
     });
 }
@@ -267,12 +239,12 @@ semblance_index_import(const char *path, semblance_index **index, semblance_inde
     return guarded(message, [&] {
         Reader reader(path);
         std::vector<int64_t> ids;
-        auto fresh = load(reader, &ids);
+        auto fresh = load(reader, path, &ids);
         if (ids.empty()) {
             ids.resize(size_t(fresh->faiss->ntotal));
             std::iota(ids.begin(), ids.end(), int64_t(0));
         }
-        name(*fresh, ids, reader.name);
+        finish(*fresh, ids.data(), ids.size(), path);
         *index = fresh.release();
     });
 }

@@ -1,9 +1,13 @@
 // The C interface: making, changing and searching an index.
 
+#include <algorithm>
+
 #include <omp.h>
 #include <sys/mman.h>
 
+#include <faiss/IndexFlatCodes.h>
 #include <faiss/IndexIVFFastScan.h>
+#include <faiss/IndexIVFFlat.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexIDMap.h>
@@ -84,14 +88,20 @@ static void use_large_pages(const void *first, size_t bytes) {
 #endif
 }
 
-void settle_memory(semblance_index &index) {
-    const faiss::IndexFlat *flat = index.hnsw ? flat_storage(index.hnsw->storage) : index.flat;
-    if (!flat || flat->codes.size() < index.settled_bytes + index.settled_bytes / 4) return;
-    index.settled_bytes = flat->codes.size();
-    use_large_pages(flat->codes.data(), flat->codes.size());
+void settle(semblance_index &index) {
+    if (const float *base = index.base()) use_large_pages(base, index.count() * size_t(index.faiss->d) * sizeof(float));
     if (index.hnsw) {
         const auto &links = index.hnsw->hnsw.neighbors;
         use_large_pages(links.data(), links.size() * sizeof links[0]);
+    }
+    auto lists = dynamic_cast<faiss::IndexIVFFlat *>(index.faiss.get());
+    if (!lists) return;
+    index.listed.assign(index.count(), nullptr);
+    for (size_t list = 0; list < lists->nlist; list++) {
+        const size_t size = lists->invlists->list_size(list);
+        const auto *slots = lists->invlists->get_ids(list);
+        const auto *rows = reinterpret_cast<const float *>(lists->invlists->get_codes(list));
+        for (size_t i = 0; i < size; i++) index.listed[size_t(slots[i])] = rows + i * size_t(lists->d);
     }
 }
 
@@ -102,16 +112,16 @@ static size_t rows_a_call(const faiss::Index &index) {
 
 /// Sets the usual effort, and turns off what only costs time or prints: annealing of codes nobody compares by Hamming
 /// distance, and warnings on standard error about few training points.
-static void settle(faiss::Index *index, int build_effort, int effort) {
-    if (auto chain = dynamic_cast<faiss::IndexPreTransform *>(index)) return settle(chain->index, build_effort, effort);
+static void set_up(faiss::Index *index, int build_effort, int effort) {
+    if (auto chain = dynamic_cast<faiss::IndexPreTransform *>(index)) return set_up(chain->index, build_effort, effort);
     if (auto refined = dynamic_cast<faiss::IndexRefine *>(index))
-        return settle(refined->base_index, build_effort, effort);
+        return set_up(refined->base_index, build_effort, effort);
     if (dynamic_cast<faiss::IndexIDMap *>(index))
         throw Failure(SEMBLANCE_INDEX_REFUSED, "ids are kept beside the vectors already; leave IDMap out");
     if (auto graph = dynamic_cast<faiss::IndexHNSW *>(index)) {
         if (build_effort > 0) graph->hnsw.efConstruction = build_effort;
         graph->hnsw.efSearch = effort > 0 ? effort : 64;
-        settle(graph->storage, build_effort, effort);
+        set_up(graph->storage, build_effort, effort);
     }
     if (auto ivf = dynamic_cast<faiss::IndexIVF *>(index)) {
         if (ivf->nlist < 1) throw Failure(SEMBLANCE_INDEX_REFUSED, "an index needs at least one list");
@@ -132,18 +142,7 @@ static void settle(faiss::Index *index, int build_effort, int effort) {
 
 using namespace semblance;
 
-semblance_index::semblance_index(std::unique_ptr<faiss::Index> index) : faiss(std::move(index)) {
-    recognize();
-    pthread_rwlockattr_t attributes;
-    pthread_rwlockattr_init(&attributes);
-#if defined(__GLIBC__)
-    // A change must not wait for ever behind searches that never pause.
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    int failed = pthread_rwlock_init(&lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
-    if (failed) throw std::bad_alloc();
-}
+semblance_index::semblance_index(std::unique_ptr<faiss::Index> index) : faiss(std::move(index)) { recognize(); }
 
 void semblance_index::recognize() {
     flat = const_cast<faiss::IndexFlat *>(flat_storage(faiss.get()));
@@ -176,7 +175,7 @@ semblance_index_status semblance_index_create(
         std::unique_ptr<faiss::Index> made(faiss::index_factory(
             int(dimension), factory, metric == SEMBLANCE_METRIC_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT
         ));
-        settle(made.get(), build_effort, effort);
+        set_up(made.get(), build_effort, effort);
         *index = new semblance_index(std::move(made));
     });
 }
@@ -184,8 +183,8 @@ semblance_index_status semblance_index_create(
 void semblance_index_destroy(semblance_index *index) { delete index; }
 
 semblance_index_info semblance_index_describe(semblance_index *index) {
-    pthread_rwlock_rdlock(&index->lock);
-    semblance_index_info info = {
+    auto codes = dynamic_cast<faiss::IndexFlatCodes *>(index->hnsw ? index->hnsw->storage : index->faiss.get());
+    return {
         int64_t(index->count()),
         index->faiss->d,
         index->l2() ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT,
@@ -194,9 +193,10 @@ semblance_index_info semblance_index_describe(semblance_index *index) {
         index->hnsw  ? size_t(std::max(index->hnsw->hnsw.efSearch, 1))
         : index->ivf ? std::max<size_t>(index->ivf->nprobe, 1)
                      : 1,
+        index->ivf ? index->ivf->nlist : 0,
+        codes ? codes->code_size : index->ivf ? index->ivf->code_size : 0,
+        std::is_sorted(index->ids.all().begin(), index->ids.all().end()),
     };
-    pthread_rwlock_unlock(&index->lock);
-    return info;
 }
 
 namespace {
@@ -224,9 +224,17 @@ semblance_index_status semblance_index_train(
     semblance_index_message *message
 ) {
     return guarded(message, [&] {
-        Writing alone(index);
         Threads lent(index, workers, threads);
         index->faiss->train(faiss::Index::idx_t(count), rows);
+    });
+}
+
+semblance_index_status
+semblance_index_reserve(semblance_index *index, size_t count, semblance_index_message *message) {
+    return guarded(message, [&] {
+        index->ids.reserve(count);
+        auto codes = dynamic_cast<faiss::IndexFlatCodes *>(index->hnsw ? index->hnsw->storage : index->faiss.get());
+        if (codes) codes->codes.reserve(count * codes->code_size);
     });
 }
 
@@ -235,12 +243,10 @@ semblance_index_status semblance_index_add(
     int threads, semblance_index_message *message
 ) {
     return guarded(message, [&] {
-        Writing alone(index);
         if (index->count() + count > size_t(INT32_MAX))
             throw Failure(SEMBLANCE_INDEX_REFUSED, "an index holds at most 2147483647 vectors");
         if (!index->faiss->is_trained) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index is not trained yet");
         index->ids.append(ids, count);
-        index->broken = true; // until the end is reached
         Threads lent(index, workers, threads);
         faiss::Index *storage = index->hnsw ? index->hnsw->storage : index->faiss.get();
         for (size_t done = 0; done < count;) {
@@ -248,21 +254,19 @@ semblance_index_status semblance_index_add(
             storage->add(faiss::Index::idx_t(part), rows + done * size_t(storage->d));
             done += part;
         }
-        settle_memory(*index);
-        if (index->hnsw) link_graph(*index->hnsw, rows, index->scratches, workers);
-        index->broken = false;
     });
 }
 
-semblance_index_status semblance_index_export(
-    semblance_index *index, size_t count, float *rows, int64_t *ids, semblance_index_message *message
+semblance_index_status semblance_index_finish(
+    semblance_index *index, const float *full, semblance_workers *workers, semblance_index_message *message
 ) {
     return guarded(message, [&] {
-        Reading together(index);
-        if (count != index->count()) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index has changed meanwhile");
-        if (count == 0) return;
-        index->faiss->reconstruct_n(0, faiss::Index::idx_t(count), rows);
-        std::copy(index->ids.all().begin(), index->ids.all().end(), ids);
+        if (index->hnsw && index->count() > 0) {
+            const float *rows = full ? full : index->base();
+            if (!rows) throw Failure(SEMBLANCE_INDEX_REFUSED, "a graph over compressed vectors needs the full ones");
+            link_graph(*index->hnsw, rows, index->scratches, workers);
+        }
+        settle(*index);
     });
 }
 
@@ -282,7 +286,7 @@ size_t take(
     return found;
 }
 
-/// One query through an index of FAISS; `probes` matters for probed lists alone.
+/// One query through an index of FAISS; `probes` matters for probed lists alone. Only these take a filter.
 size_t search_faiss(
     const semblance_index &index, const float *query, size_t count, size_t probes, const Allowed &allowed,
     semblance_hit *hits
@@ -292,21 +296,37 @@ size_t search_faiss(
     faiss::IDSelectorBitmap selector(allowed.bytes, allowed.bits);
     faiss::SearchParametersIVF lists;
     faiss::SearchParametersPreTransform chain;
-    faiss::SearchParameters plain;
     faiss::SearchParameters *parameters = nullptr;
     if (index.ivf) {
         lists.nprobe = std::min(std::max<size_t>(probes, 1), index.ivf->nlist);
+        if (!allowed.all()) lists.sel = &selector;
         parameters = &lists;
-    } else if (!allowed.all()) {
-        parameters = &plain;
-    }
-    if (parameters && !allowed.all()) parameters->sel = &selector;
-    if (parameters && dynamic_cast<const faiss::IndexPreTransform *>(index.faiss.get())) {
-        chain.index_params = parameters;
-        parameters = &chain;
+        if (dynamic_cast<const faiss::IndexPreTransform *>(index.faiss.get())) {
+            chain.index_params = parameters;
+            parameters = &chain;
+        }
     }
     index.faiss->search(1, query, faiss::Index::idx_t(count), distances.data(), slots.data(), parameters);
     return take(index, slots.data(), distances.data(), count, hits);
+}
+
+/// Where FAISS takes no filter: more and more hits, until enough of them are allowed.
+size_t search_and_drop(
+    const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
+) {
+    const size_t all = index.count(), share = std::max<size_t>(allowed.count(all), 1);
+    std::vector<semblance_hit> found;
+    for (size_t wanted = std::min(all, count * all / share + 16);; wanted = std::min(all, wanted * 4)) {
+        found.resize(wanted);
+        found.resize(search_faiss(index, query, wanted, 0, {}, found.data()));
+        const size_t got = found.size();
+        auto forbidden = [&](const semblance_hit &hit) { return !allowed(size_t(index.ids.slot(hit.id))); };
+        found.erase(std::remove_if(found.begin(), found.end(), forbidden), found.end());
+        if (found.size() >= count || wanted == all || got < wanted) break;
+    }
+    const size_t kept = std::min(count, found.size());
+    std::copy(found.begin(), found.begin() + ptrdiff_t(kept), hits);
+    return kept;
 }
 
 /// Every vector, rebuilt: what remains where FAISS' own search finds too few.
@@ -350,7 +370,8 @@ size_t search_one(
         return found == count ? found : search_stored(index, query, count, allowed, hits);
     }
     for (size_t probes = effort;; probes = std::max<size_t>(probes, 1) * 4) {
-        found = search_faiss(index, query, count, probes, allowed, hits);
+        found = index.ivf || allowed.all() ? search_faiss(index, query, count, probes, allowed, hits)
+                                           : search_and_drop(index, query, count, allowed, hits);
         if (found == count) return found;
         if (!index.ivf) return search_rebuilt(index, query, count, allowed, hits);
         if (probes >= index.ivf->nlist) return found;
@@ -366,7 +387,6 @@ semblance_index_status semblance_index_search(
 ) {
     *found = 0;
     return guarded(message, [&] {
-        Reading together(index);
         const size_t d = size_t(index->faiss->d);
         Allowed allowed{allowed_bits, allowed_bytes};
         count = std::min(count, allowed.count(index->count()));
@@ -386,24 +406,12 @@ semblance_index_status semblance_index_search(
     });
 }
 
-bool semblance_index_contains(semblance_index *index, int64_t id) {
-    pthread_rwlock_rdlock(&index->lock);
-    bool found = index->ids.slot(id) >= 0;
-    pthread_rwlock_unlock(&index->lock);
-    return found;
-}
-
-semblance_index_status semblance_index_vector(
-    semblance_index *index, int64_t id, float *out, bool *found, semblance_index_message *message
-) {
-    *found = false;
+semblance_index_status
+semblance_index_vector(const semblance_index *index, int32_t slot, float *out, semblance_index_message *message) {
     return guarded(message, [&] {
-        Reading together(index);
-        int64_t slot = index->ids.slot(id);
-        if (slot < 0) return;
+        if (slot < 0 || size_t(slot) >= index->count()) throw Failure(SEMBLANCE_INDEX_REFUSED, "there is no such slot");
         // IVF's own reconstruct needs a map it doesn't keep; reconstruct_n looks through the lists.
         if (index->ivf) index->faiss->reconstruct_n(slot, 1, out);
         else index->faiss->reconstruct(slot, out);
-        *found = true;
     });
 }

@@ -5,7 +5,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ALIGNMENT = 64, SMALLEST = 1024, CLASSES = 48 * 8 };
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20, SMALLEST = 1024, CLASSES = 48 * 8 };
 
 typedef struct free_buffer {
     struct free_buffer *next;
@@ -14,7 +18,9 @@ typedef struct free_buffer {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static free_buffer *lists[CLASSES];
 static size_t kept = 0;
-static size_t limit = (size_t)256 << 20;
+static size_t limit = (size_t)256 << 20; // without extensions
+static size_t extensions = 0;
+static int is_fixed = 0; // whether extensions don't count
 
 /// The class that holds `bytes`, and its full size in `*size`; -1 where the size is beyond all classes.
 static int size_class(size_t bytes, size_t *size) {
@@ -31,6 +37,8 @@ static int size_class(size_t bytes, size_t *size) {
     return index < CLASSES ? index : -1;
 }
 
+static size_t most_kept(void) { return is_fixed ? limit : limit + extensions; }
+
 void *semblance_buffer_allocate(size_t bytes) {
     if (bytes > ((size_t)1 << 57)) return NULL;
     size_t size;
@@ -46,7 +54,12 @@ void *semblance_buffer_allocate(size_t bytes) {
         if (found) return found;
     }
     void *fresh = NULL;
-    return posix_memalign(&fresh, ALIGNMENT, size) == 0 ? fresh : NULL;
+    int is_large = size >= LARGE_PAGE;
+    if (posix_memalign(&fresh, is_large ? LARGE_PAGE : ALIGNMENT, size) != 0) return NULL;
+#if defined(__linux__)
+    if (is_large) madvise(fresh, size, MADV_HUGEPAGE); // fewer misses of the address cache where the system allows it
+#endif
+    return fresh;
 }
 
 void semblance_buffer_release(void *buffer, size_t bytes) {
@@ -55,7 +68,7 @@ void semblance_buffer_release(void *buffer, size_t bytes) {
     int class = size_class(bytes, &size);
     if (class >= 0) {
         pthread_mutex_lock(&lock);
-        if (kept + size <= limit) {
+        if (kept + size <= most_kept()) {
             free_buffer *entry = buffer;
             entry->next = lists[class];
             lists[class] = entry;
@@ -96,8 +109,29 @@ void semblance_buffer_trim(void) {
 void semblance_buffer_set_limit(size_t bytes) {
     pthread_mutex_lock(&lock);
     limit = bytes;
+    is_fixed = 1;
     trim_to(bytes);
     pthread_mutex_unlock(&lock);
+}
+
+void semblance_buffer_extend(size_t bytes) {
+    pthread_mutex_lock(&lock);
+    extensions += bytes;
+    pthread_mutex_unlock(&lock);
+}
+
+void semblance_buffer_end_extension(size_t bytes) {
+    pthread_mutex_lock(&lock);
+    extensions -= bytes;
+    trim_to(most_kept());
+    pthread_mutex_unlock(&lock);
+}
+
+size_t semblance_buffer_limit(void) {
+    pthread_mutex_lock(&lock);
+    size_t bytes = most_kept();
+    pthread_mutex_unlock(&lock);
+    return bytes;
 }
 
 size_t semblance_buffer_kept(void) {

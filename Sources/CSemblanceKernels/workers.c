@@ -1,11 +1,18 @@
 // One lock guards the lists; indices of a loop are taken by an atomic counter.
 // A thread joins loops before it takes tasks, so a task's inner loops finish before new tasks begin.
 
+#define _GNU_SOURCE
+
 #include "include/semblance_workers.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 typedef struct loop {
     void (*body)(void *, size_t);
@@ -165,4 +172,11 @@ void semblance_workers_submit(semblance_workers *w, void (*body)(void *), void *
     atomic_fetch_add(&w->arrivals, 1);
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
+}
+
+void semblance_lower_priority(void) {
+#if defined(__linux__)
+    // Threads have a niceness each there.
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+#endif
 }

@@ -70,12 +70,17 @@ public final class SearchIndex: Sendable {
                 workers: workers,
                 cancellation: cancellation
             ).embeddings
-            let vectors = try VectorIndex(dimension: embedder.dimension, metric: metric, kind: kind, options: compute)
-            try vectors.addNow(embeddings, ids: Array(0..<Int64(documents.count)))
+            let vectors = try VectorIndex(
+                of: embeddings,
+                ids: Array(0..<Int64(documents.count)),
+                metric: metric,
+                kind: kind,
+                options: compute
+            )
             try cancellation.check()
             try AtomicFolder.write(to: folder, overwriting: overwriting) { fresh in
                 try embedder.write(to: fresh.appending(path: Files.model))
-                try vectors.write(to: fresh.appending(path: Files.vectors))
+                try vectors.writeNow(to: fresh.appending(path: Files.vectors))
                 try JSONLines.write(documents, to: fresh.appending(path: Files.documents))
                 try writeJSON(
                     Manifest(
@@ -127,7 +132,7 @@ public final class SearchIndex: Sendable {
         try check(Files.documents, try SHA256.digest(of: documentsFile), manifest.documents)
 
         let embedder = try Embedder(contentsOf: folder.appending(path: Files.model))
-        let vectors = try VectorIndex.open(at: folder.appending(path: Files.vectors), options: compute)
+        let vectors = try VectorIndex.open(at: folder.appending(path: Files.vectors), readOnly: true, options: compute)
         let documents = try JSONLines.read(SearchDocument.self, from: documentsFile)
         guard documents.count == vectors.count, vectors.dimension == embedder.dimension else {
             throw SearchIndexError(

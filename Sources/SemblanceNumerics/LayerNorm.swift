@@ -61,7 +61,7 @@ extension Tape {
         }
         let (kept, keptInverse) = (normalized, inverseDeviations)
         let places = inputs.map(\.place)
-        return record(y, from: inputs, parameters: parameters, keeping: kept) { dY, flow in
+        return record(y, from: inputs, parameters: parameters, keeping: kept.byteCount) { dY, flow in
             flow.add(columnSumsOf: dY, times: kept, to: gamma)
             if let beta { flow.add(columnSumsOf: dY, to: beta) }
             guard places.contains(where: flow.reaches) else { return }

@@ -21,14 +21,26 @@ extension Tape {
             workers: workers
         )
         let place = x.place
-        let kept = weights.isTrained[weight] ? input : nil
-        return record(output, from: [x], parameters: [weight] + (bias.map { [$0] } ?? [])) { dY, flow in
+        // Where products round, the gradient of W needs x rounded: half the memory, and packed while it is in the cache.
+        let isKept = isRecording && weights.isTrained[weight]
+        let packed =
+            isKept && weights.precision != .float32
+            ? PackedMatrix(input, precision: weights.precision, workers: workers) : nil
+        let kept = isKept && packed == nil ? input : nil
+        return record(
+            output,
+            from: [x],
+            parameters: [weight] + (bias.map { [$0] } ?? []),
+            keeping: packed?.byteCount ?? 0
+        ) { dY, flow in
             // y = x · Wᵀ + b, so dX = dY · W, dW = dYᵀ · x, and db is the sum of dY's rows.
             if flow.reaches(place) {
                 let w = flow.weights.packed(weight, transposed: false, workers: flow.workers)
                 flow.add(dY.product(w, workers: flow.workers), to: place)
             }
-            if let kept { flow.add(productOf: dY, kept, to: weight) }
+            if let packed = packed ?? kept.map({ PackedMatrix($0, workers: flow.workers) }) {
+                flow.add(productOf: dY, packed, to: weight)
+            }
             if let bias { flow.add(columnSumsOf: dY, to: bias) }
         }
     }

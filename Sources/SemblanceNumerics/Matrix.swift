@@ -43,6 +43,9 @@ public struct Matrix: Sendable {
     /// How many elements there are.
     public var count: Int { rows * columns }
 
+    /// What the elements take up.
+    package var byteCount: Int { count * MemoryLayout<Float>.stride }
+
     /// All elements, row after row.
     public var elements: [Float] {
         unsafe withPointer { unsafe Array(UnsafeBufferPointer(start: $0, count: count)) }

@@ -13,6 +13,9 @@ package struct PackedMatrix: Sendable {
     /// One row for each panel of columns.
     fileprivate var panels: Matrix
 
+    /// What it takes up.
+    var byteCount: Int { panels.byteCount }
+
     /// The largest inner dimension of int8 products: any sum fits 32 bits.
     package static let mostBytes = 65_536
 

@@ -13,6 +13,9 @@ internal import Synchronization
 /// What the host has said through the environment is respected: `OPENBLAS_NUM_THREADS`, `GOTO_NUM_THREADS` or
 /// `OMP_NUM_THREADS` keep the threads as they are, `OPENBLAS_CORETYPE` the kernels. A host that uses OpenBLAS itself
 /// calls ``apply()`` before its other threads do, or ``leaveAlone()``.
+///
+/// Matrices come from one pool of buffers that all work in the process shares: ``reusableMemory`` bounds what the pool keeps,
+/// ``releaseMemory()`` empties it.
 public enum ProcessSettings {
     /// What OpenBLAS works with.
     public struct LinearAlgebra: Hashable, Sendable {
@@ -51,4 +54,28 @@ public enum ProcessSettings {
         guard let core = unsafe semblance_openblas_core() else { return nil }
         return LinearAlgebra(core: unsafe String(cString: core), threads: Int(semblance_openblas_threads()))
     }
+
+    // MARK: Memory
+
+    /// The most bytes of buffers out of use that are kept for the next ones; what is above goes back to the system at
+    /// once.
+    ///
+    /// Unless it is set this is 256 MiB, and while a model is trained its `tapeMemory` more. What is in use does not
+    /// count: models, embeddings that are held, and the work going on. With 0 nothing is kept, and every matrix is asked
+    /// of the system.
+    ///
+    /// - Precondition: what is set is at least 0.
+    public static var reusableMemory: Int {
+        get { Int(clamping: semblance_buffer_limit()) }
+        set {
+            precondition(newValue >= 0, "reusableMemory is \(newValue): it must be at least 0 bytes")
+            semblance_buffer_set_limit(newValue)
+        }
+    }
+
+    /// Bytes of buffers out of use that are kept now, at most ``reusableMemory``.
+    public static var keptMemory: Int { Int(clamping: semblance_buffer_kept()) }
+
+    /// Gives all that is kept back to the system, after a peak that won't come again.
+    public static func releaseMemory() { semblance_buffer_trim() }
 }

@@ -61,16 +61,16 @@ package final class Tape {
 
     /// Adds the result of an op on `inputs` and `parameters`, the weights it reads itself.
     ///
-    /// - Parameter keeping: what the way back keeps beside values.
+    /// - Parameter keeping: bytes that the way back keeps beside values.
     package func record(
         _ value: Matrix,
         from inputs: [Variable],
         parameters: [Int] = [],
-        keeping kept: Matrix? = nil,
+        keeping kept: Int = 0,
         backward: @escaping Backward
     ) -> Variable {
         guard records(inputs, parameters: parameters) else { return constant(value) }
-        byteCount += (value.count + (kept?.count ?? 0)) * MemoryLayout<Float>.stride
+        byteCount += value.byteCount + kept
         nodes.append(backward)
         return Variable(value: value, place: .init(node: nodes.count - 1))
     }
@@ -144,13 +144,11 @@ package struct GradientFlow {
     }
 
     /// Adds leftᵀ · right to the gradient of a weight.
-    mutating func add(productOf left: Matrix, _ right: Matrix, to parameter: Int) {
-        guard weights.isTrained[parameter] else { return }
-        let packed = PackedMatrix(right, precision: weights.precision, workers: workers)
+    mutating func add(productOf left: Matrix, _ right: PackedMatrix, to parameter: Int) {
         if parameters.dense[parameter] == nil {
-            parameters.dense[parameter] = left.product(packed, transposed: true, workers: workers)
+            parameters.dense[parameter] = left.product(right, transposed: true, workers: workers)
         } else {
-            parameters.dense[parameter]?.add(productOf: left, packed, transposed: true, workers: workers)
+            parameters.dense[parameter]?.add(productOf: left, right, transposed: true, workers: workers)
         }
     }
 

@@ -26,6 +26,16 @@ internal import Synchronization
         }
     }
 
+    /// One thread on which indexes make their changes, one after the other.
+    package static let changes = Workers(threads: 1)
+
+    /// One thread of low priority on which indexes are kept in shape.
+    package static let maintenance: Workers = {
+        let workers = Workers(threads: 1)
+        workers.submit { semblance_lower_priority() }
+        return workers
+    }()
+
     private init(threads: Int) {
         guard let created = unsafe semblance_workers_create(Int32(threads)) else {
             fatalError("the system refused to start \(threads) threads")
@@ -70,6 +80,18 @@ internal import Synchronization
         if let failed = failure.withLock({ $0 }) { throw failed.error }
     }
 
+    /// What `body` makes of every index below `count`, in order; otherwise as ``forEach(_:throwing:)``.
+    package func map<Result>(_ count: Int, _ body: (Int) throws -> Result) throws -> [Result] {
+        let results = UnsafeMutableBufferPointer<Result?>.allocate(capacity: count)
+        unsafe results.initialize(repeating: nil)
+        defer {
+            unsafe results.deinitialize()
+            unsafe results.deallocate()
+        }
+        try forEach(count, throwing: { unsafe results[$0] = try body($0) })
+        return unsafe results.compactMap { $0 }
+    }
+
     /// Runs `body` on one of the threads and suspends the calling task until it is done.
     ///
     /// Cancelling the task sets the ``Cancellation`` handed to `body`, which checks it between chunks.
@@ -79,19 +101,23 @@ internal import Synchronization
         let cancellation = Cancellation()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let job = Job { continuation.resume(with: Swift.Result { try body(cancellation) }) }
-                unsafe semblance_workers_submit(
-                    handle,
-                    { context in
-                        guard let context = unsafe context else { return }
-                        unsafe Unmanaged<Job>.fromOpaque(context).takeRetainedValue().work()
-                    },
-                    Unmanaged.passRetained(job).toOpaque()
-                )
+                submit { continuation.resume(with: Swift.Result { try body(cancellation) }) }
             }
         } onCancel: {
             cancellation.cancel()
         }
+    }
+
+    /// Runs `work` on one of the threads, some time.
+    package func submit(_ work: @escaping @Sendable () -> Void) {
+        unsafe semblance_workers_submit(
+            handle,
+            { context in
+                guard let context = unsafe context else { return }
+                unsafe Unmanaged<Job>.fromOpaque(context).takeRetainedValue().work()
+            },
+            Unmanaged.passRetained(Job(work)).toOpaque()
+        )
     }
 
     private final class Job: Sendable {

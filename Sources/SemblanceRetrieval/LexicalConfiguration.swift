@@ -43,13 +43,24 @@ public struct LexicalConfiguration: Codable, Hashable, Sendable {
 public struct LexicalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     public struct Code: Hashable, Sendable {
-        private enum Kind { case invalidConfiguration, tooManyTexts }
+        private enum Kind {
+            case invalidConfiguration, tooManyTexts, repeatedNumber, unknownNumber, otherText, damagedSegment
+        }
+
         private let kind: Kind
 
         /// A value of the configuration is out of its range.
         public static let invalidConfiguration = Code(kind: .invalidConfiguration)
         /// There are more texts than an index can number.
         public static let tooManyTexts = Code(kind: .tooManyTexts)
+        /// A text is to be added under the number of another.
+        public static let repeatedNumber = Code(kind: .repeatedNumber)
+        /// A text is to be removed that is not there.
+        public static let unknownNumber = Code(kind: .unknownNumber)
+        /// A text is to be removed that was inserted with other words.
+        public static let otherText = Code(kind: .otherText)
+        /// Bytes are no part of an index, or not as they were written.
+        public static let damagedSegment = Code(kind: .damagedSegment)
     }
 
     /// The kind of failure, for code.

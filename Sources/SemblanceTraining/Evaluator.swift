@@ -95,12 +95,11 @@ public enum Evaluator {
             }
         } else {
             let index = try VectorIndex(
-                dimension: corpus.columns,
-                metric: .cosine,
+                of: corpus,
+                ids: Array(0..<Int64(corpus.rows)),
                 kind: kind,
                 options: ComputeOptions(threads: workers.threads)
             )
-            try index.addNow(corpus, ids: Array(0..<Int64(corpus.rows)))
             try cancellation.check()
             rankings = try index.nearestNow(to: queries, count: count).map { $0.map { documents[Int($0.id)].id } }
         }

@@ -81,6 +81,25 @@ import Testing
         }
     }
 
+    @Test func `first-last pooling is the mean of both layers' states, and not the last layer's alone`() async throws {
+        let text = "The baker makes bread, and sells it."
+        // Of transformers: means over the tokens of (hidden_states[1] + last) / 2, and of the last.
+        let both: [Float] = [0.063082, -0.990556, -0.144274, -0.477962, 0.835814, -0.552218]
+        let last: [Float] = [0.483048, -1.686527, -0.106999, -0.136462, 0.012513, 0.273658]
+        for (mode, expected, other) in [("first_last_mean", both, last), ("mean", last, both)] {
+            try await withTemporaryFolder { parent in
+                let folder = try TransformerFixtures.copy("bert", into: parent)
+                try TransformerFixtures.edit(folder.appending(path: "1_Pooling/config.json")) {
+                    $0["pooling_mode"] = mode
+                }
+                let found = try await Embedder(contentsOf: folder).embed(text)
+                #expect(found.count == 32)
+                #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= Self.tolerance })
+                #expect(zip(found, other).allSatisfy { abs($0 - $1) > 2 * Self.tolerance })
+            }
+        }
+    }
+
     @Test(arguments: TransformerFixtures.bases + TransformerFixtures.variants)
     func `a folder that is written opens with the same bits`(name: String) async throws {
         let texts = try TransformerFixtures.texts()

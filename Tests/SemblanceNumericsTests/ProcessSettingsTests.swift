@@ -39,4 +39,57 @@ import Testing
             precondition(ProcessSettings.linearAlgebra == before)
         }
     }
+
+    // MARK: Memory
+
+    @Test func `after a peak no more than the limit is kept, and the rest is the system's again`() async {
+        await #expect(processExitsWith: .success) {
+            let before = resident
+            peak()
+            precondition(ProcessSettings.reusableMemory == 256 << 20)
+            precondition((200 << 20...256 << 20).contains(ProcessSettings.keptMemory), "\(ProcessSettings.keptMemory)")
+            precondition(resident < before + 320 << 20, "\(before) → \(resident)")
+            ProcessSettings.releaseMemory()
+            precondition(ProcessSettings.keptMemory == 0)
+            precondition(resident < before + 32 << 20, "\(before) → \(resident)")
+        }
+    }
+
+    @Test func `a limit that is set holds, from the moment it is set`() async {
+        await #expect(processExitsWith: .success) {
+            peak()
+            ProcessSettings.reusableMemory = 40 << 20
+            precondition(ProcessSettings.keptMemory <= 40 << 20)
+            for _ in 0..<3 {
+                peak()
+                precondition((20 << 20...40 << 20).contains(ProcessSettings.keptMemory))
+            }
+            // Training's own wish doesn't count beside it.
+            semblance_buffer_extend(1 << 30)
+            peak()
+            precondition(ProcessSettings.keptMemory <= 40 << 20 && ProcessSettings.reusableMemory == 40 << 20)
+            ProcessSettings.reusableMemory = 0
+            peak()
+            precondition(ProcessSettings.keptMemory == 0)
+        }
+    }
+
+    @Test func `what training keeps in addition ends with it`() async {
+        await #expect(processExitsWith: .success) {
+            semblance_buffer_extend(512 << 20)
+            peak()
+            precondition(ProcessSettings.keptMemory > 400 << 20)
+            semblance_buffer_end_extension(512 << 20)
+            precondition(ProcessSettings.keptMemory <= 256 << 20)
+        }
+    }
+}
+
+/// Work whose buffers take some 480 MiB at once.
+private func peak() { _ = (0..<30).map { _ in Matrix(rows: 1 << 12, columns: 1 << 10, repeating: 1) } }
+
+/// What the process holds of the machine's memory, in bytes; 0 where the system doesn't tell.
+private var resident: Int {
+    let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ")
+    return pages.flatMap { Int($0[1]) }.map { $0 * Int(sysconf(Int32(_SC_PAGESIZE))) } ?? 0
 }

@@ -62,12 +62,12 @@ import Testing
         }
         // One list that every search probes is scanned by FAISS' own loop, on this thread, through fvec_inner_product.
         let lists = try VectorIndex(
-            dimension: d,
+            of: vectors,
+            ids: (0..<count).map { Int64($0) },
             metric: .innerProduct,
             kind: .factory("IVF1,Flat"),
             options: ComputeOptions(threads: 1)
         )
-        try lists.addNow(vectors, ids: (0..<count).map { Int64($0) })
         var seen: Set<[Float]> = []
         for level in Self.levels {
             _ = semblance_cpu_set(level)

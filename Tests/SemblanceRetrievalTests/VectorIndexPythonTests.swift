@@ -16,9 +16,9 @@ private let python = ProcessInfo.processInfo.environment["SEMBLANCE_PYTHON"]
     func `faiss-cpu opens the file and finds the same`(kind: String, metric: Metric) async throws {
         let folder = try TemporaryFolder()
         let vectors = clustered(400, 16, seed: 20)
-        let index = try VectorIndex(dimension: 16, metric: metric, kind: IndexKind(parsing: kind))
-        try await index.add(vectors, ids: (0..<400).map { Int64($0) })
-        try index.write(to: folder("index"))
+        let ids = (0..<400).map { Int64($0) }
+        let index = try VectorIndex(of: vectors, ids: ids, metric: metric, kind: IndexKind(parsing: kind))
+        try await index.write(to: folder("index"))
         let script = """
             import faiss, json, numpy as np, sys
             q = np.array(json.load(sys.stdin), "f4").reshape(-1, 16)
@@ -32,7 +32,7 @@ private let python = ProcessInfo.processInfo.environment["SEMBLANCE_PYTHON"]
         let queries = clustered(20, 16, seed: 21)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(python))
-        let file = folder("index").appendingPathComponent("vectors.faiss").path
+        let file = folder("index").appendingPathComponent("segment-00000001.faiss").path
         process.arguments = ["-c", script, file, metric.rawValue]
         let (input, output) = (Pipe(), Pipe())
         (process.standardInput, process.standardOutput) = (input, output)

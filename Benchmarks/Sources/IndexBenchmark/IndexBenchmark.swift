@@ -44,12 +44,15 @@ import Semblance
                 kind: kind,
                 options: ComputeOptions(threads: buildThreads)
             )
-            let build = try await clock.measure { try await built.add(base, ids: ids) }
+            let build = try await clock.measure {
+                try await built.add(base, ids: ids)
+                try await built.compact()
+            }
 
             // Threads belong to an index: the one to search is opened with its own.
             let place = FileManager.default.temporaryDirectory.appendingPathComponent("semblance-\(UUID().uuidString)")
             defer { try? FileManager.default.removeItem(at: place) }
-            try built.write(to: place)
+            try await built.write(to: place)
             let index = try VectorIndex.open(at: place, options: ComputeOptions(threads: threads))
 
             for effort in efforts {

@@ -1,8 +1,6 @@
 // The index behind the C interface, and how errors leave it.
 #pragma once
 
-#include <pthread.h>
-
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -100,13 +98,16 @@ public:
     /// Appends all ids or, where one is taken, none and throws.
     void append(const int64_t *fresh, size_t count);
 
-    /// Takes back the last ones appended.
-    void drop_last(size_t count);
+    void reserve(size_t count) {
+        ids.reserve(count);
+        grow(count);
+    }
 
 private:
     std::vector<int64_t> ids;
     std::vector<uint32_t> table; // slot + 1; 0 is free
 
+    void drop_last(size_t count);
     size_t place(int64_t id) const; // of `id` or of the free cell where it would go
     void grow(size_t count);
 };
@@ -202,8 +203,8 @@ struct Centroids : faiss::IndexFlat {
     ) const override;
 };
 
-/// Links the vectors that the storage of `index` has beyond its graph, by a fixed order of work: the graph doesn't
-/// depend on the number of threads. `fresh` are those vectors as they came.
+/// Links the vectors of the storage of `index` into its empty graph, by a fixed order of work: the graph doesn't depend
+/// on the number of threads. `fresh` are the vectors as they came.
 void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratches, semblance_workers *workers);
 
 /// Walks the graph of `index`, keeping `effort` candidates, and gives the best `count`; fewer where it finds fewer.
@@ -220,20 +221,18 @@ const faiss::IndexFlat *flat_storage(const faiss::Index *index);
 
 } // namespace semblance
 
+/// Built by one thread; once finished it never changes, so that any number may search it.
 struct semblance_index {
     std::unique_ptr<faiss::Index> faiss;
     semblance::Ids ids;
     semblance::Scratches scratches;
-    /// Bytes of vectors when their memory was last seen to.
-    size_t settled_bytes = 0;
-    /// An earlier change failed half way; nothing is sure any more.
-    bool broken = false;
+    /// Where each vector lies in the lists, where these hold floats.
+    std::vector<const float *> listed;
 
     explicit semblance_index(std::unique_ptr<faiss::Index> index);
-    ~semblance_index() { pthread_rwlock_destroy(&lock); }
     semblance_index(const semblance_index &) = delete;
 
-    /// Finds out what `faiss` is; again after it was replaced.
+    /// Finds out what `faiss` is.
     void recognize();
     semblance_index_kind kind;
     faiss::IndexFlat *flat;
@@ -243,45 +242,16 @@ struct semblance_index {
 
     size_t count() const { return ids.count(); }
     bool l2() const { return faiss->metric_type == faiss::METRIC_L2; }
-
-    pthread_rwlock_t lock;
+    /// Where float vectors lie one after the other, by slot; else NULL.
+    const float *base() const {
+        auto storage = hnsw ? semblance::flat_storage(hnsw->storage) : flat;
+        return storage ? storage->get_xb() : nullptr;
+    }
 };
 
 namespace semblance {
 
-/// Shared while others may read, too.
-class Reading {
-public:
-    explicit Reading(semblance_index *index) : index(index) {
-        pthread_rwlock_rdlock(&index->lock);
-        if (index->broken) {
-            pthread_rwlock_unlock(&index->lock);
-            throw Failure(SEMBLANCE_INDEX_DAMAGED, "an earlier change failed half way; open the index again");
-        }
-    }
-    ~Reading() { pthread_rwlock_unlock(&index->lock); }
-
-private:
-    semblance_index *index;
-};
-
-/// Alone.
-class Writing {
-public:
-    explicit Writing(semblance_index *index) : index(index) {
-        pthread_rwlock_wrlock(&index->lock);
-        if (index->broken) {
-            pthread_rwlock_unlock(&index->lock);
-            throw Failure(SEMBLANCE_INDEX_DAMAGED, "an earlier change failed half way; open the index again");
-        }
-    }
-    ~Writing() { pthread_rwlock_unlock(&index->lock); }
-
-private:
-    semblance_index *index;
-};
-
-/// Puts what searches read at random on large pages, each time it has grown by a quarter.
-void settle_memory(semblance_index &index);
+/// Puts what searches read at random on large pages, and finds the vectors in lists.
+void settle(semblance_index &index);
 
 } // namespace semblance

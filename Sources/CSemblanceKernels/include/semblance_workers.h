@@ -29,6 +29,9 @@ void semblance_workers_submit(
     semblance_workers *_Nonnull workers, void (*_Nonnull task)(void *_Nullable context), void *_Nullable context
 );
 
+/// The calling thread runs when others leave it time, as far as the system knows such a thing.
+void semblance_lower_priority(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "semblance_dates.h"
 #include "semblance_interner.h"
 #include "semblance_lexical.h"
 

@@ -32,11 +32,43 @@ public struct IVFConfiguration: Hashable, Sendable, Codable {
     public init() {}
 }
 
+/// Codes that are scanned instead of the vectors; the best ones by code are compared again by their vectors.
+public struct CodesConfiguration: Hashable, Sendable, Codable {
+    /// What a code is made of.
+    public enum Code: String, Hashable, Sendable, Codable, CaseIterable {
+        /// 8 bits a component.
+        case int8
+        /// 4 bits a component.
+        case int4
+        /// A byte for each of ``CodesConfiguration/bytes`` stretches of the vector (Jégou et al., TPAMI 2011).
+        case product
+        /// A bit a component: its sign.
+        case binary
+    }
+
+    /// What a code is made of.
+    public var code: Code
+    /// Bytes of a ``Code/product`` code; they divide the dimension.
+    ///
+    /// The default is 32.
+    public var bytes = 32
+    /// So many times the hits asked for are compared by their vectors.
+    ///
+    /// The default is 4, and 20 for ``Code/binary`` codes.
+    public var oversampling: Int
+
+    /// The defaults for a code.
+    public init(_ code: Code) {
+        self.code = code
+        oversampling = code == .binary ? 20 : 4
+    }
+}
+
 /// How an index finds vectors.
 ///
-/// In words, as commands and manifests have it: `automatic`, `exact`, `hnsw`, `ivf`, the latter two also with settings
-/// (`hnsw:links=16,build-effort=80,effort=100`, `ivf:lists=256,probes=8`), or a factory string of FAISS
-/// (`IVF256,PQ16x4`).
+/// In words, as commands and manifests have it: `automatic`, `exact`, `hnsw`, `ivf`, `int8`, `int4`, `product`,
+/// `binary`, all but the first two also with settings (`hnsw:links=16,build-effort=80,effort=100`,
+/// `ivf:lists=256,probes=8`, `product:bytes=48,oversampling=8`), or a factory string of FAISS (`IVF256,PQ16x4`).
 public enum IndexKind: Hashable, Sendable {
     /// ``exact`` up to 20,000 vectors, then ``hnsw(_:)``.
     case automatic
@@ -46,6 +78,8 @@ public enum IndexKind: Hashable, Sendable {
     case hnsw(HNSWConfiguration)
     /// Probes lists.
     case ivf(IVFConfiguration)
+    /// Scans codes, then compares the best ones.
+    case codes(CodesConfiguration)
     /// Whatever FAISS makes of this string, see its wiki, "The index factory".
     case factory(String)
 
@@ -87,6 +121,17 @@ public enum IndexKind: Hashable, Sendable {
                 return true
             }
             self = .ivf(configuration)
+        case let name where CodesConfiguration.Code(rawValue: name) != nil:
+            var configuration = CodesConfiguration(CodesConfiguration.Code(rawValue: name) ?? .int8)
+            try Self.apply(settings, to: text) { name, value in
+                switch name {
+                case "bytes" where configuration.code == .product: configuration.bytes = value
+                case "oversampling": configuration.oversampling = value
+                default: return false
+                }
+                return true
+            }
+            self = .codes(configuration)
         default: self = .factory(text)
         }
         try validate()
@@ -100,7 +145,8 @@ public enum IndexKind: Hashable, Sendable {
                 throw RetrievalError(
                     code: .invalidKind,
                     message: "'\(setting)' in '\(text)' is no setting; there are links, build-effort and effort for "
-                        + "hnsw, lists and probes for ivf, each with a whole number"
+                        + "hnsw, lists and probes for ivf, oversampling for int8, int4, binary and product, bytes for "
+                        + "product, each with a whole number"
                 )
             }
         }
@@ -123,6 +169,9 @@ public enum IndexKind: Hashable, Sendable {
         case .ivf(let configuration):
             if let lists = configuration.lists { try demand("lists", lists, 1...10_000_000) }
             try demand("probes", configuration.probes, 1...10_000_000)
+        case .codes(let configuration):
+            try demand("bytes", configuration.bytes, 1...65_536)
+            try demand("oversampling", configuration.oversampling, 1...10_000)
         case .factory(let string):
             if string.isEmpty { throw RetrievalError(code: .invalidKind, message: "the kind of an index is empty") }
         }
@@ -153,6 +202,15 @@ extension IndexKind: CustomStringConvertible {
             return words(
                 "ivf",
                 [("lists", configuration.lists ?? 0, 0), ("probes", configuration.probes, IVFConfiguration().probes)]
+            )
+        case .codes(let configuration):
+            let usual = CodesConfiguration(configuration.code)
+            return words(
+                configuration.code.rawValue,
+                [
+                    ("bytes", configuration.bytes, usual.bytes),
+                    ("oversampling", configuration.oversampling, usual.oversampling),
+                ]
             )
         case .factory(let string): return string
         }

@@ -1,0 +1,294 @@
+internal import CSemblanceFAISS
+internal import Foundation
+internal import SemblanceNumerics
+internal import Synchronization
+
+/// The files of a durable index: sealed segments, the live slots of those, a journal of what came since, and a manifest
+/// that ties them together.
+///
+///     index.json                 the manifest
+///     segment-00000001.faiss …   see ``SegmentFiles``
+///     live-7.bits                which slots of the segments are live
+///     journal-00000003.log …     the changes since
+///     lock                       held by the process that writes
+///
+/// Every file but the journal's last is complete before the manifest names it and never changes; the manifest is
+/// replaced in one step. What the manifest doesn't name is rubbish that the next writer removes.
+///
+/// A replay starts at the file of the journal in which the oldest tail begins. The segments know of changes up to
+/// ``IndexManifest/sequence``; of those, a replay only brings back the tails.
+final class IndexFolder: Sendable {
+    let path: String
+    let files: any FileLayer
+    private let journal: Journal
+    private let manifest: Mutex<IndexManifest>
+    /// Until the index is closed.
+    private let lock: Mutex<FileLock?>
+
+    private init(path: String, files: any FileLayer, journal: Journal, manifest: IndexManifest, lock: FileLock) {
+        (self.path, self.files, self.journal) = (path, files, journal)
+        self.lock = Mutex(lock)
+        self.manifest = Mutex(manifest)
+    }
+
+    /// Makes the folder of an empty index.
+    ///
+    /// - Throws: ``RetrievalError`` with code `.fileSystem` where there is an index already.
+    static func create(at path: String, manifest: IndexManifest, files: any FileLayer) throws -> IndexFolder {
+        try files.createFolder(path)
+        let lock = try files.lock(path + "/lock")
+        guard !files.exists(path + "/" + IndexManifest.name) else {
+            throw RetrievalError(
+                code: .fileSystem,
+                message: "\(path) holds an index already: open it, or name another folder"
+            )
+        }
+        let strangers = try files.names(in: path).filter { $0 != "lock" && !isOurs($0) }
+        guard strangers.isEmpty else {
+            throw RetrievalError(
+                code: .fileSystem,
+                message: "\(path) holds other files (\(strangers.sorted()[0])): name a new or an empty folder"
+            )
+        }
+        try removeAll(in: path, but: ["lock"], files: files)
+        let journal = try Journal.create(in: path, identity: manifest.identity, files: files)
+        try files.write(manifest.encoded(), to: path + "/" + IndexManifest.name)
+        try files.synchronise(folder: folder(of: path))
+        return IndexFolder(path: path, files: files, journal: journal, manifest: manifest, lock: lock)
+    }
+
+    /// What was found in a folder.
+    struct Contents {
+        var manifest: IndexManifest
+        var state: IndexState
+        /// For going on; `nil` where it was opened for reading alone.
+        var folder: IndexFolder?
+    }
+
+    /// Opens a folder in the state of its last acknowledged change.
+    ///
+    /// - Parameter tailCapacity: rows of a tail.
+    /// - Throws: ``RetrievalError``, ``FileError``.
+    static func open(at path: String, readOnly: Bool, tailCapacity: Int, files: any FileLayer) throws -> Contents {
+        let lock = readOnly ? nil : try files.lock(path + "/lock")
+        while true {
+            let manifest = try readManifest(at: path, files: files)
+            do {
+                return try open(at: path, manifest: manifest, tailCapacity: tailCapacity, lock: lock, files: files)
+            } catch {
+                // Another process may have written the next state meanwhile and removed the files of this one.
+                guard readOnly, try readManifest(at: path, files: files) != manifest else { throw error }
+            }
+        }
+    }
+
+    private static func open(
+        at path: String,
+        manifest: IndexManifest,
+        tailCapacity: Int,
+        lock: FileLock?,
+        files: any FileLayer
+    ) throws -> Contents {
+        var recovery = try Recovery(path: path, manifest: manifest, tailCapacity: tailCapacity, files: files)
+        guard let lock else {
+            try unsafe Journal.read(
+                path,
+                from: manifest.journal,
+                identity: manifest.identity,
+                files: files,
+                expecting: manifest.known
+            ) { try unsafe recovery.replay($0, $1) }
+            return Contents(manifest: manifest, state: recovery.state, folder: nil)
+        }
+        let journal = try unsafe Journal.open(
+            path,
+            from: manifest.journal,
+            identity: manifest.identity,
+            files: files,
+            expecting: manifest.known
+        ) { try unsafe recovery.replay($0, $1) }
+        let folder = IndexFolder(path: path, files: files, journal: journal, manifest: manifest, lock: lock)
+        // Several tails are sealed together; what comes now begins another.
+        if recovery.state.parts.count(where: \.isTail) > 1 {
+            try journal.rotate()
+            recovery.state.closeTails()
+        }
+        try folder.removeRubbish(beside: recovery.state)
+        return Contents(manifest: manifest, state: recovery.state, folder: folder)
+    }
+
+    static func readManifest(at path: String, files: any FileLayer) throws -> IndexManifest {
+        let file = path + "/" + IndexManifest.name
+        let contents = try files.read(file)
+        return try IndexManifest(reading: unsafe Data(contents.bytes), at: file)
+    }
+
+    // MARK: Changes, by one thread
+
+    /// The number of the journal's last file.
+    var journalNumber: Int { journal.number }
+
+    /// Appends a change to the journal; it is not durable yet.
+    func append(_ change: Change) throws {
+        _ = try unsafe ChangeRecord.withBytes(of: change) { try unsafe journal.append($0) }
+    }
+
+    /// Appends a segment whose files are durable.
+    func append(_ part: Part, removed: [Int64]) throws {
+        guard let files = part.files else { return }
+        let entry = IndexManifest.SegmentEntry(number: part.number, count: part.live.slots, files: files)
+        _ = try unsafe ChangeRecord.withBytes(of: entry, removed: removed) { try unsafe journal.append($0) }
+    }
+
+    func synchronise() throws { try journal.synchronise() }
+
+    /// The next change goes to another file of the journal.
+    func rotate() throws { try journal.rotate() }
+
+    /// Writes a manifest of a state whose changes are all in the journal, and removes what it makes superfluous.
+    func commit(_ state: IndexState, attributes: [String: String]? = nil) throws {
+        try commit(state, attributes: attributes, known: [])
+    }
+
+    /// As ``commit(_:attributes:)``, for good: the journal ends here, and another may write.
+    func close(_ state: IndexState) throws {
+        try commit(state, attributes: nil, known: journal.close())
+        lock.withLock { $0 = nil }
+    }
+
+    private func commit(_ state: IndexState, attributes: [String: String]?, known: [Journal.KnownFile]) throws {
+        let old = manifest.withLock { $0 }
+        var new = old
+        new.generation += 1
+        if let attributes { new.attributes = attributes }
+        new.sequence = journal.lastSequence
+        new.journal = state.parts.filter(\.isTail).map(\.journal).min() ?? journal.number
+        new.known = known.filter { $0.number >= new.journal }
+        let sealed = state.parts.filter { !$0.isTail }
+        new.segments = sealed.compactMap { part in
+            part.files.map {
+                .init(number: part.number, count: part.live.slots, files: $0, hasDead: part.live.bits != nil)
+            }
+        }
+        new.live = nil
+        let dead = sealed.compactMap(\.live.bits)
+        let livePath = path + "/" + new.liveName
+        if !dead.isEmpty {
+            // A failed attempt may have left one of this generation.
+            if files.exists(livePath) { try files.remove(livePath) }
+            let writer = try BlockFileWriter(livePath, files: files)
+            do {
+                for bits in dead { try unsafe bits.withUnsafeBytes { try unsafe writer.write($0) } }
+                new.live = try writer.finish()
+            } catch {
+                writer.discard()
+                throw error
+            }
+        }
+        try files.synchronise(folder: path)
+        try files.write(new.encoded(), to: path + "/" + IndexManifest.name)
+        manifest.withLock { $0 = new }
+        // What can't be removed now is rubbish for the next writer.
+        for name in old.fileNames.subtracting(new.fileNames) { try? files.remove(path + "/" + name) }
+        try? journal.removeFiles(before: new.journal)
+    }
+
+    // MARK: Files
+
+    /// Writes the files of a new segment.
+    func files(of number: Int) -> SegmentFileWriter { SegmentFileWriter(number: number, folder: path, files: files) }
+
+    /// Removes the files of a part that is not in any state.
+    func removeFiles(of part: Part) {
+        for (name, _) in part.files?.named(part.number) ?? [] { try? files.remove(path + "/" + name) }
+    }
+
+    /// Whether a name is one that an index gives to its files.
+    private static func isOurs(_ name: String) -> Bool {
+        name == IndexManifest.name || name == "lock" || name.hasSuffix(".partial")
+            || [SegmentFiles.prefix, IndexManifest.livePrefix, "journal-"].contains(where: name.hasPrefix)
+    }
+
+    private func removeRubbish(beside state: IndexState) throws {
+        var needed = manifest.withLock { $0.fileNames }
+        for part in state.parts { needed.formUnion(part.files?.named(part.number).map(\.name) ?? []) }
+        for name in try files.names(in: path) where !needed.contains(name) {
+            let isSegment = name.hasPrefix(SegmentFiles.prefix) || name.hasPrefix(IndexManifest.livePrefix)
+            if isSegment || name.hasSuffix(".partial") { try? files.remove(path + "/" + name) }
+        }
+        try? journal.removeFiles(before: manifest.withLock { $0.journal })
+    }
+
+    private static func removeAll(in path: String, but kept: Set<String>, files: any FileLayer) throws {
+        for name in try files.names(in: path) where !kept.contains(name) { try files.remove(path + "/" + name) }
+    }
+}
+
+/// Building a state from a manifest and the journal.
+struct Recovery {
+    private let path: String
+    private let manifest: IndexManifest
+    private let tailCapacity: Int
+    private let files: any FileLayer
+    var state = IndexState()
+    /// Larger than that of any part.
+    private var number = 1
+
+    init(path: String, manifest: IndexManifest, tailCapacity: Int, files: any FileLayer) throws {
+        (self.path, self.manifest, self.tailCapacity, self.files) = (path, manifest, tailCapacity, files)
+        let bits = try manifest.live.map { identity in
+            let file = try BlockFile.open(path + "/" + manifest.liveName, expecting: identity, files: files)
+            return try unsafe file.withBytes(0..<file.count) { unsafe Array($0) }
+        }
+        var next = 0
+        for entry in manifest.segments {
+            var live = LiveSlots(slots: entry.count)
+            if entry.hasDead {
+                let size = (entry.count + 7) / 8
+                guard let bits, next + size <= bits.count else {
+                    throw RetrievalError(
+                        code: .damagedFile,
+                        message: "\(path)/\(manifest.liveName) is too short for the segments; run `repair`"
+                    )
+                }
+                live = LiveSlots(slots: entry.count, bits: Array(bits[next..<next + size]))
+                next += size
+            }
+            state.parts.append(try part(entry, live))
+        }
+    }
+
+    private mutating func part(_ entry: IndexManifest.SegmentEntry, _ live: LiveSlots) throws -> Part {
+        number = max(number, entry.number + 1)
+        return try Part(entry, live: live, in: path, manifest: manifest, files: files)
+    }
+
+    /// Makes a change again.
+    mutating func replay(_ sequence: UInt64, _ payload: UnsafeRawBufferPointer) throws {
+        let isKnown = sequence <= manifest.sequence
+        func range(_ state: IndexState) -> Range<Int>? {
+            isKnown ? (state.parts.firstIndex(where: \.isTail) ?? state.parts.count)..<state.parts.count : nil
+        }
+        switch try unsafe ChangeRecord(reading: payload, dimension: manifest.dimension) {
+        case .change(let change):
+            if !state.hasRoom(for: change.ids.count) {
+                state.beginTail(
+                    Tail(
+                        dimension: manifest.dimension,
+                        capacity: max(tailCapacity, change.ids.count),
+                        hasPayloads: manifest.hasPayloads
+                    ),
+                    number: number,
+                    journal: manifest.journal
+                )
+                number += 1
+            }
+            _ = state.apply(change, removingFrom: range(state))
+        case .segment(let entry, let removed):
+            // One that is known is among the segments, or was merged into one of them.
+            let part = try isKnown ? nil : part(entry, LiveSlots(slots: entry.count))
+            _ = state.remove(removed, from: range(state))
+            if let part { state.insert(part) }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+internal import SemblanceNumerics
+internal import Synchronization
+
+/// Who keeps an index in shape, and who waits for that.
+final class Upkeep: Sendable {
+    private struct State {
+        var isRunning = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+        var failure: (any Error)?
+        var isFlushing = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Tails that wait to be sealed hold at most so many times ``MaintenanceConfiguration/sealingCount`` rows before
+    /// changes wait for the upkeep.
+    static let largestBacklog = 8
+
+    /// Why the last attempt failed, if it did.
+    var failure: (any Error)? { state.withLock { $0.failure } }
+
+    func note(_ error: any Error) { state.withLock { $0.failure = error } }
+
+    /// Says whether the caller should see to the next sync, because nobody does.
+    func beginFlush() -> Bool {
+        state.withLock { state in
+            defer { state.isFlushing = true }
+            return !state.isFlushing
+        }
+    }
+
+    func endFlush() { state.withLock { $0.isFlushing = false } }
+
+    /// Says whether the caller should begin, because nobody is at it.
+    func begin() -> Bool {
+        state.withLock { state in
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+    }
+
+    /// A step is done; who waits for room looks again.
+    func stepped(_ error: (any Error)?) {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [] }
+            state.failure = error
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Ends, unless `more` says that there is more to do.
+    func end(unless more: () -> Bool) -> Bool {
+        state.withLock { state in
+            state.isRunning = more()
+            return !state.isRunning
+        }
+    }
+
+    /// Suspends until a step is done, if somebody is at it.
+    private func waitForStep() async {
+        await withCheckedContinuation { waiter in
+            let waits = state.withLock { state in
+                if state.isRunning { state.waiters.append(waiter) }
+                return state.isRunning
+            }
+            if !waits { waiter.resume() }
+        }
+    }
+
+    /// Suspends while the backlog is too large and somebody works on it.
+    func waitForRoom(in index: VectorIndex) async {
+        let limit = Self.largestBacklog * index.maintenance.sealingCount
+        while index.current.unsealedRows > limit, state.withLock({ $0.isRunning && $0.failure == nil }) {
+            await waitForStep()
+        }
+    }
+
+    /// Suspends until nobody is at it.
+    func waitForEnd() async {
+        while state.withLock({ $0.isRunning }) { await waitForStep() }
+    }
+}
+
+extension VectorIndex {
+    /// Sees to the index in the background, where something is to be done and nobody is at it.
+    func keepUp() {
+        guard !isReadOnly.load(ordering: .relaxed), next(current) != nil, upkeep.begin() else { return }
+        Task.detached { [self] in
+            while true {
+                do {
+                    while let parts = next(current) { try await rebuild(parts) }
+                    upkeep.stepped(nil)
+                } catch {
+                    // The state is as it was; the next change tries again.
+                    upkeep.stepped(error)
+                    if upkeep.end(unless: { false }) { return }
+                }
+                if upkeep.end(unless: { self.next(self.current) != nil }) {
+                    upkeep.stepped(nil)
+                    return
+                }
+            }
+        }
+    }
+
+    /// The parts that should be built into one next.
+    private func next(_ state: IndexState) -> [Part]? {
+        let sizes = state.parts.enumerated().map { place, part in
+            MaintenanceConfiguration.Size(
+                slots: part.live.slots,
+                live: part.live.count,
+                isTail: part.isTail,
+                // A tail that isn't the last one takes no rows; one that is full takes none either.
+                isClosed: part.isClosed || place + 1 < state.parts.count
+            )
+        }
+        return maintenance.next(sizes, bytesOfVector: 4 * dimension)?.map { state.parts[$0] }
+    }
+
+    /// Builds some parts into one, in the background, and puts that in their place.
+    private func rebuild(_ old: [Part], with workers: Workers? = nil) async throws {
+        let builders = workers ?? Workers.shared(threads: maintenance.threads)
+        let fresh = try await (workers ?? .maintenance).run { _ in
+            try self.builder(folder: self.folder, workers: builders).build(old, number: self.newNumber())
+        }
+        try await onChanges { [self] in
+            try refuseReadOnly()
+            var next = current
+            let numbers = Set(old.map(\.number))
+            if var fresh {
+                // What was removed while it was built.
+                for part in old {
+                    guard let now = next.parts.first(where: { $0.number == part.number }) else { continue }
+                    let gone = part.live.lost(in: now.live)
+                    if gone.isEmpty { continue }
+                    let ids = gone.map { unsafe part.ids[Int($0)] }
+                    for slot in fresh.slots(of: ids) where slot >= 0 { _ = fresh.live.remove(Int(slot)) }
+                }
+                next.parts.removeAll { numbers.contains($0.number) }
+                next.insert(fresh)
+            } else {
+                next.parts.removeAll { numbers.contains($0.number) }
+            }
+            let result = next
+            state.withLock { $0 = result }
+            commit(result)
+        }
+        upkeep.stepped(nil)
+    }
+
+    /// Builds everything into one segment: afterwards there are no removed vectors, and files and results depend on the
+    /// vectors and ids alone. Searches and changes go on meanwhile; what is changed meanwhile stays apart.
+    ///
+    /// - Throws: ``RetrievalError``; ``FileError`` where the index lives in a folder and its disk is full: it is then as
+    ///   it was.
+    /// - Complexity: that of building an index of all vectors, on all threads of the index; so much more memory, too.
+    public func compact() async throws {
+        try refuseReadOnly()
+        while !upkeep.begin() { await upkeep.waitForEnd() }
+        defer {
+            _ = upkeep.end(unless: { false })
+            upkeep.stepped(nil)
+        }
+        let parts = try await onChanges { [self] in
+            var next = current
+            if next.parts.last?.isTail == true {
+                try folder?.rotate()
+                next.closeTails()
+                let closed = next
+                state.withLock { $0 = closed }
+            }
+            return next.parts
+        }
+        let isCompact = parts.count == 1 && !parts[0].isTail && parts[0].live.bits == nil
+        if !isCompact, !parts.isEmpty { try await rebuild(parts, with: workers) }
+    }
+
+    /// Why the background couldn't do its last work, such as a full disk; the next change tries again. `nil` where all
+    /// is well.
+    public var maintenanceFailure: (any Error)? { upkeep.failure }
+
+    /// Suspends until the background has nothing left to do.
+    ///
+    /// What waits for a full disk, say, stays undone; ``VectorIndex/maintenanceFailure`` says so.
+    public func settle() async {
+        keepUp()
+        await upkeep.waitForEnd()
+    }
+}

@@ -1,0 +1,227 @@
+internal import CSemblanceFAISS
+internal import Foundation
+public import SemblanceNumerics
+internal import Synchronization
+
+/// What the thread of the changes does, one after the other.
+enum IndexJob: Sendable {
+    /// A change, and who waits for what became of it: how many vectors it removed or replaced.
+    case change(Change, CheckedContinuation<Int, any Error>)
+    /// Something that needs the state to itself.
+    case work(@Sendable () -> Void)
+}
+
+// MARK: - Changing
+
+extension VectorIndex {
+    /// Adds vectors under their ids, all of them or, where it throws, none.
+    ///
+    /// - Parameters:
+    ///   - vectors: `[n, dimension]`.
+    ///   - ids: `[n]`, none twice and none that is in the index.
+    /// - Throws: ``RetrievalError``: `.dimensionMismatch`, `.invalidArgument` (not one id for each row),
+    ///   `.unusableVector`, `.duplicateID`, `.readOnly`; ``FileError`` where the index lives in a folder.
+    /// - Complexity: O(n · dimension), and what building takes where n is at least
+    ///   ``MaintenanceConfiguration/sealingCount``.
+    public func add(_ vectors: Matrix, ids: [Int64]) async throws {
+        var change = try change(putting: vectors, ids: ids)
+        change.refusesTakenIDs = true
+        try await apply(change)
+    }
+
+    /// Adds vectors, in place of those that are there under the same ids.
+    ///
+    /// - Returns: how many were replaced.
+    /// - Throws: as ``add(_:ids:)``, but for ids that are in the index.
+    @discardableResult
+    public func upsert(_ vectors: Matrix, ids: [Int64]) async throws -> Int {
+        try await apply(change(putting: vectors, ids: ids))
+    }
+
+    /// Removes the vectors under some ids; others are no error.
+    ///
+    /// - Returns: how many were removed.
+    /// - Throws: ``RetrievalError`` with code `.readOnly`; ``FileError`` where the index lives in a folder.
+    @discardableResult
+    public func remove(_ ids: [Int64]) async throws -> Int {
+        try await apply(Change(removed: ids, vectors: Matrix(rows: 0, columns: dimension)))
+    }
+
+    func refuseReadOnly() throws {
+        guard isReadOnly.load(ordering: .relaxed) else { return }
+        throw RetrievalError(
+            code: .readOnly,
+            message: "the index was opened for reading alone, or closed; open it again to change it"
+        )
+    }
+
+    func change(putting vectors: Matrix, ids: [Int64]) throws -> Change {
+        guard ids.count == vectors.rows else {
+            throw RetrievalError(
+                code: .invalidArgument,
+                message: "\(vectors.rows) vectors were given with \(ids.count) ids; each needs one"
+            )
+        }
+        return Change(ids: ids, vectors: ids.isEmpty ? Matrix(rows: 0, columns: dimension) : try usable(vectors))
+    }
+
+    /// Makes a change; its vectors are usable ones.
+    @discardableResult
+    package func apply(_ change: Change) async throws -> Int {
+        try refuseReadOnly()
+        if change.ids.isEmpty && change.removed.isEmpty { return 0 }
+        if change.ids.count >= maintenance.sealingCount { return try await applySealed(change) }
+        await upkeep.waitForRoom(in: self)
+        let removed = try await withCheckedThrowingContinuation { submit(.change(change, $0)) }
+        keepUp()
+        return removed
+    }
+
+    /// Makes a large change: its vectors become a segment at once.
+    private func applySealed(_ change: Change) async throws -> Int {
+        try current.validate(change)
+        let part = try await workers.run { _ in try self.sealed(change, number: self.newNumber()) }
+        guard let part else { return 0 }
+        let removed = try await onChanges { [self] in
+            do {
+                try refuseReadOnly()
+                var next = current
+                try next.validate(change)
+                let replaced = next.live(change.ids)
+                if let folder {
+                    try folder.append(part, removed: change.removed + replaced)
+                    try synchronise(folder)
+                }
+                let removed = next.remove(change.removed) + next.remove(replaced)
+                next.insert(part)
+                state.withLock { $0 = next }
+                commit(next)
+                return removed
+            } catch {
+                folder?.removeFiles(of: part)
+                throw error
+            }
+        }
+        keepUp()
+        return removed
+    }
+
+    /// A segment of the vectors of a change.
+    func sealed(_ change: Change, number: Int) throws -> Part? {
+        try unsafe change.ids.withUnsafeBufferPointer { ids in
+            try unsafe change.vectors.withPointer { rows in
+                let source = unsafe VectorSource(
+                    rows: semblance_rows(base: rows, index: nil),
+                    ids: ids,
+                    live: LiveSlots(slots: change.ids.count),
+                    payload: { change.payloads.isEmpty ? [] : change.payloads[$0] },
+                    hasPayloads: hasPayloads
+                )
+                return try builder(folder: folder, workers: workers).build([source], number: number)
+            }
+        }
+    }
+
+    func builder(folder: IndexFolder?, workers: Workers) -> SegmentBuilder {
+        SegmentBuilder(
+            dimension: dimension,
+            metric: metric,
+            kind: kind,
+            memoryBudget: maintenance.memoryBudget,
+            folder: folder,
+            workers: workers
+        )
+    }
+}
+
+// MARK: - On the thread of the changes
+
+extension VectorIndex {
+    func submit(_ job: IndexJob) {
+        changes.submit(job) { [self] jobs in
+            var changes: [(Change, CheckedContinuation<Int, any Error>)] = []
+            for job in jobs {
+                switch job {
+                case .change(let change, let waiter): changes.append((change, waiter))
+                case .work(let work):
+                    make(changes)
+                    changes = []
+                    work()
+                }
+            }
+            make(changes)
+        }
+    }
+
+    /// Runs `body` on the thread of the changes.
+    func onChanges<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { waiter in
+            submit(.work { waiter.resume(with: Swift.Result(catching: body)) })
+        }
+    }
+
+    /// Makes changes that came together: each as a whole, all in one sync of the disk.
+    private func make(_ changes: [(change: Change, waiter: CheckedContinuation<Int, any Error>)]) {
+        if changes.isEmpty { return }
+        var next = current
+        var done: [(waiter: CheckedContinuation<Int, any Error>, removed: Int)] = []
+        for (change, waiter) in changes {
+            do {
+                try refuseReadOnly()
+                try next.validate(change)
+                if !next.hasRoom(for: change.ids.count) { try beginTail(in: &next) }
+                try folder?.append(change)
+                done.append((waiter, next.apply(change)))
+            } catch {
+                waiter.resume(throwing: error)
+            }
+        }
+        do {
+            if let folder, !done.isEmpty { try synchronise(folder) }
+            state.withLock { $0 = next }
+            for (waiter, removed) in done { waiter.resume(returning: removed) }
+        } catch {
+            // None of them is in the journal any more, and the tail's rows behind the last published one are free.
+            for (waiter, _) in done { waiter.resume(throwing: error) }
+        }
+    }
+
+    private func beginTail(in next: inout IndexState) throws {
+        if next.parts.last?.isTail == true { try folder?.rotate() }
+        let tail = Tail(dimension: dimension, capacity: maintenance.sealingCount, hasPayloads: hasPayloads)
+        next.beginTail(tail, number: newNumber(), journal: folder?.journalNumber ?? 0)
+    }
+
+    private func synchronise(_ folder: IndexFolder) throws {
+        switch durability {
+        case .everyWrite: try folder.synchronise()
+        case .interval(let seconds):
+            guard upkeep.beginFlush() else { return }
+            Task.detached { [self] in
+                try? await Task.sleep(for: .seconds(seconds))
+                upkeep.endFlush()
+                do { try await flush() } catch { upkeep.note(error) }
+            }
+        case .manual: break
+        }
+    }
+
+    /// Makes every change that returned durable, where ``durability`` doesn't already.
+    ///
+    /// - Throws: ``FileError``: changes since the last success may then not be there when the index is opened again.
+    public func flush() async throws {
+        guard let folder else { return }
+        try await onChanges { try folder.synchronise() }
+    }
+
+    /// Writes down which segments there are. Where that fails, the journal still has all that the old manifest lacks,
+    /// and the next time may succeed.
+    func commit(_ state: IndexState) {
+        guard let folder else { return }
+        do {
+            try folder.commit(state)
+        } catch {
+            upkeep.note(error)
+        }
+    }
+}
