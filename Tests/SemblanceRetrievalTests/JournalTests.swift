@@ -211,7 +211,7 @@ private func payload(_ index: Int, _ size: Int) -> [UInt8] {
         }
         let mixed = one.copy()
         let strange = try other.copy().read(path(4))
-        try mixed.damage(path(4)) { unsafe $0 = Array(strange.bytes) }
+        try mixed.damage(path(4)) { unsafe $0 = strange.withBytes { unsafe Array($0) } }
         #expect(try damage(on: mixed)?.contains(path(4)) == true)
     }
 

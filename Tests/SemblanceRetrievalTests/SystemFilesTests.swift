@@ -21,7 +21,9 @@ private func write(_ text: String, to file: any WritableFile) throws {
     try unsafe Array(text.utf8).withUnsafeBytes { try unsafe file.write($0) }
 }
 
-private func text(_ bytes: MappedBytes) -> String { unsafe String(decoding: bytes.bytes, as: UTF8.self) }
+private func text(_ bytes: MappedBytes) -> String {
+    unsafe bytes.withBytes { unsafe String(decoding: $0, as: UTF8.self) }
+}
 
 @Suite struct SystemFilesTests {
     let files = SystemFiles()

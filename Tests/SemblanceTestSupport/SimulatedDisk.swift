@@ -107,9 +107,8 @@ package final class SimulatedDisk: FileLayer {
     package func names(in folder: String) throws -> [String] {
         try state.withLock { state in
             try state.expectFolder(folder)
-            return state.names.keys.filter { parent(of: $0) == folder && $0 != "/" }.map {
-                String($0.dropFirst(folder.count + 1))
-            }
+            return state.names.keys.filter { parent(of: $0) == folder && $0 != "/" }
+                .map { path in path.split(separator: "/").last.map(String.init) ?? "" }
         }
     }
 

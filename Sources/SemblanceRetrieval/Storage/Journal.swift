@@ -210,6 +210,7 @@ package final class Journal: Sendable {
         let file = try files.place(at: Self.path(in: folder, header.number)) { file in
             try unsafe header.encoded.withUnsafeBytes { try unsafe file.write($0) }
             guard let carried = state.carried else { return }
+            defer { withExtendedLifetime(carried) {} }
             let old = unsafe UnsafeRawBufferPointer(rebasing: carried.bytes[..<state.end.offset])
             var offset = state.durable.offset
             while let record = unsafe JournalRecord(old, at: offset, sequences: 1 ... .max, salt: state.salt),

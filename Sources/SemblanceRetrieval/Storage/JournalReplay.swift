@@ -158,7 +158,9 @@ struct JournalReplay {
         let path = path(number)
         let bytes = try files.read(path, upTo: JournalHeader.size)
         do {
-            return try unsafe JournalHeader(bytes.bytes, path: path, identity: identity, number: number)
+            return try unsafe bytes.withBytes {
+                try unsafe JournalHeader($0, path: path, identity: identity, number: number)
+            }
         } catch let error as RetrievalError {
             throw damaged(error.message)
         }
@@ -197,6 +199,7 @@ struct JournalReplay {
     ) throws {
         let path = path(number)
         let contents = try files.read(path, upTo: next?.previousLength ?? .max)
+        defer { withExtendedLifetime(contents) {} }
         guard number == first || header.firstSequence == end.sequence + 1 else {
             throw damaged("\(path) begins with record \(header.firstSequence), not \(end.sequence + 1)")
         }

@@ -3,7 +3,7 @@
 /// They never change, as the files behind them don't, and are given back when the last owner goes; it is therefore
 /// Sendable.
 @safe package final class MappedBytes: @unchecked Sendable {
-    /// The bytes; not to be used without this object.
+    /// The bytes, for one who keeps this object for as long as they are used; see ``withBytes(_:)``.
     package let bytes: UnsafeRawBufferPointer
     private let release: @Sendable (UnsafeRawBufferPointer) -> Void
 
@@ -27,6 +27,12 @@
 
     /// How many bytes there are.
     package var count: Int { unsafe bytes.count }
+
+    /// Calls `body` with the bytes and keeps them meanwhile.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try unsafe body(bytes)
+    }
 
     deinit { unsafe release(bytes) }
 }

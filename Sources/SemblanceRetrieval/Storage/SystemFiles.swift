@@ -78,7 +78,7 @@ package struct SystemFiles: FileLayer {
     /// The process that a lock's file names.
     private func holder(in file: OpenFile) throws -> Int? {
         let text = try unsafe MappedBytes(count: 20) { try unsafe file.read(into: $0) }
-        return Int(unsafe String(decoding: text.bytes, as: UTF8.self).prefix { $0.isNumber })
+        return Int(unsafe text.withBytes { unsafe String(decoding: $0, as: UTF8.self) }.prefix { $0.isNumber })
     }
 }
 
