@@ -132,24 +132,25 @@ void semblance_bits_and(uint8_t *bits, const uint8_t *other, size_t bytes) {
 }
 
 void semblance_bits_mark(
-    const int64_t *ids, size_t count, bool ordered, const int64_t *wanted, size_t wanted_count, uint8_t *bits
+    const int64_t *ids, size_t count, bool ordered, const int64_t *wanted, size_t wanted_count, int shift, uint8_t *bits
 ) {
     const int64_t *const end = wanted + wanted_count;
     auto mark = [&](size_t slot) { bits[slot / 8] |= uint8_t(1u << (slot % 8)); };
     if (!ordered) {
         for (size_t slot = 0; slot < count; slot++)
-            if (std::binary_search(wanted, end, ids[slot])) mark(slot);
+            if (std::binary_search(wanted, end, ids[slot] >> shift)) mark(slot);
     } else if (wanted_count * 16 < count) {
+        auto lower = [shift](int64_t id, int64_t number) { return (id >> shift) < number; };
         const int64_t *next = ids;
-        for (const int64_t *id = wanted; id < end; id++) {
-            next = std::lower_bound(next, ids + count, *id);
-            if (next < ids + count && *next == *id) mark(size_t(next - ids));
+        for (const int64_t *number = wanted; number < end; number++) {
+            next = std::lower_bound(next, ids + count, *number, lower);
+            for (; next < ids + count && (*next >> shift) == *number; next++) mark(size_t(next - ids));
         }
     } else {
         const int64_t *next = wanted;
         for (size_t slot = 0; slot < count && next < end; slot++) {
-            while (next < end && *next < ids[slot]) next++;
-            if (next < end && *next == ids[slot]) mark(slot);
+            while (next < end && *next < (ids[slot] >> shift)) next++;
+            if (next < end && *next == (ids[slot] >> shift)) mark(slot);
         }
     }
 }

@@ -2,196 +2,204 @@ public import Foundation
 public import SemblanceEncoders
 public import SemblanceNumerics
 public import SemblanceRetrieval
-internal import SemblanceText
+internal import Synchronization
 
-/// Documents that can be searched: their texts, their vectors, and the model that made them, in one folder.
+/// Documents that can be searched by meaning, by words and by their fields, with the model that embeds them, in one
+/// folder that changes while it is searched.
 ///
-/// The folder is all a service needs: `model` (a sentence-transformers folder), `vectors` (a ``VectorIndex``),
-/// `documents.jsonl`, and `manifest.json`, which ties them together: files of another index or model are refused.
-/// Immutable and Sendable: any number of tasks may search at once.
+///     let index = try await SearchIndex.create(at: folder, with: embedder)
+///     try await index.upsert([SearchDocument(id: "7", text: "…", metadata: ["language": "en"])])
+///     let hits = try await index.search("…", count: 10, where: .equals("language", "en"))
+///
+/// Any task may search and change at any time: a search sees one state and never waits for a change; a change is whole
+/// or not at all, and on the disk when its call returns (see ``Durability``). One process writes; others may open the
+/// folder for reading.
+///
+/// The folder holds `manifest.json`, which names the folders of the model (a sentence-transformers folder) and of the
+/// vectors (a ``VectorIndex`` with the documents beside the vectors), and has the model's fingerprint: files of another
+/// index or model are refused.
 public final class SearchIndex: Sendable {
-    /// The model.
-    public let embedder: Embedder
-    private let documents: [SearchDocument]
-    private let vectors: VectorIndex
-    private let compute: ComputeOptions
+    let folder: URL
+    let compute: ComputeOptions
+    let durability: Durability
+    let maintenance: MaintenanceConfiguration
+    let isReadOnly: Bool
+    /// What is searched and changed; replaced when the index has moved to another model.
+    let generation: Mutex<Generation>
+    let gate = ChangeGate()
 
-    private init(embedder: Embedder, documents: [SearchDocument], vectors: VectorIndex, compute: ComputeOptions) {
-        self.embedder = embedder
-        self.documents = documents
-        self.vectors = vectors
+    init(
+        folder: URL,
+        compute: ComputeOptions,
+        durability: Durability,
+        maintenance: MaintenanceConfiguration,
+        isReadOnly: Bool,
+        generation: Generation
+    ) {
+        self.folder = folder
         self.compute = compute
+        self.durability = durability
+        self.maintenance = maintenance
+        self.isReadOnly = isReadOnly
+        self.generation = Mutex(generation)
     }
 
+    var current: Generation { generation.withLock { $0 } }
+
+    /// The model.
+    public var embedder: Embedder { current.embedder }
+
+    /// How the index is made.
+    public var configuration: SearchConfiguration { current.configuration }
+
     /// How many documents there are.
-    public var count: Int { documents.count }
+    public var count: Int { current.searchable.withLock { $0.lexical.count } }
 
-    /// How vectors are found.
-    public var kind: IndexKind { vectors.kind }
+    /// The document under `id`, if there is one.
+    ///
+    /// - Throws: ``RetrievalError`` with code `.damagedFile`.
+    public func document(_ id: String) throws -> SearchDocument? { try current.document(id) }
 
-    /// How vectors are compared.
-    public var metric: Metric { vectors.metric }
+    /// Whether there is a document under `id`.
+    public func contains(_ id: String) -> Bool { current.entry(id) != nil }
 
-    // MARK: Building
+    // MARK: Making
 
-    /// Embeds documents and writes a folder to search them.
+    /// Makes a folder with an index of some documents.
     ///
     /// - Parameters:
     ///   - documents: their ids all different.
     ///   - embedder: the model.
     ///   - folder: where to; complete or not there, whatever happens on the way.
-    ///   - metric: how vectors are compared. The default is the cosine.
-    ///   - kind: how they are found. The default goes by their number.
+    ///   - configuration: how vectors are compared and found, texts cut and words read.
     ///   - overwriting: whether an index that is there already is replaced; else it is an error.
     ///   - compute: how the machine is used.
-    /// - Throws: ``SearchIndexError``, ``RetrievalError``, and what the file system says.
+    /// - Throws: ``SearchIndexError``, ``RetrievalError``, ``FileError``.
     public static func build(
         _ documents: [SearchDocument],
         with embedder: Embedder,
         at folder: URL,
-        metric: Metric = .cosine,
-        kind: IndexKind = .automatic,
+        configuration: SearchConfiguration = SearchConfiguration(),
         overwriting: Bool = false,
         compute: ComputeOptions = ComputeOptions()
     ) async throws -> SearchIndex {
-        var ids: Set<String> = []
-        for (index, document) in documents.enumerated() where !ids.insert(document.id).inserted {
-            throw SearchIndexError(
-                code: .repeatedIdentifier,
-                message: "document \(index + 1) has the id \"\(document.id)\", which another one has: ids must differ"
-            )
+        try Generation.check(documents)
+        let pending = try AtomicFolder(replacing: folder, overwriting: overwriting)
+        defer { pending.discard() }
+        let index = try fill(
+            pending.fresh,
+            with: embedder,
+            configuration: configuration,
+            durability: .manual,
+            maintenance: MaintenanceConfiguration(),
+            compute: compute
+        )
+        if !documents.isEmpty {
+            try await index.current.upsert(documents, compute: compute)
+            try await index.compact()
         }
-        let workers = Workers.shared(threads: compute.threads)
-        return try await workers.run { cancellation in
-            let embeddings = try embedder.embed(
-                documents.map(\.content),
-                as: .document,
-                options: .init(compute: compute),
-                workers: workers,
-                cancellation: cancellation
-            ).embeddings
-            let vectors = try VectorIndex(
-                of: embeddings,
-                ids: Array(0..<Int64(documents.count)),
-                metric: metric,
-                kind: kind,
-                options: compute
-            )
-            try cancellation.check()
-            try AtomicFolder.write(to: folder, overwriting: overwriting) { fresh in
-                try embedder.write(to: fresh.appending(path: Files.model))
-                try vectors.writeNow(to: fresh.appending(path: Files.vectors))
-                try JSONLines.write(documents, to: fresh.appending(path: Files.documents))
-                try writeJSON(
-                    Manifest(
-                        format: Manifest.currentFormat,
-                        model: try fingerprint(of: fresh.appending(path: Files.model)),
-                        vectors: try fingerprint(of: fresh.appending(path: Files.vectors)),
-                        documents: try SHA256.digest(of: fresh.appending(path: Files.documents)),
-                        count: documents.count
-                    ),
-                    to: fresh.appending(path: Files.manifest)
-                )
-            }
-            return SearchIndex(embedder: embedder, documents: documents, vectors: vectors, compute: compute)
-        }
+        try await index.close()
+        try pending.commit()
+        return try open(at: folder, compute: compute)
+    }
+
+    /// Makes a folder with an index without documents.
+    ///
+    /// - Parameters: as for ``build(_:with:at:configuration:overwriting:compute:)`` and
+    ///   ``VectorIndex/create(at:dimension:metric:kind:durability:maintenance:options:)``.
+    public static func create(
+        at folder: URL,
+        with embedder: Embedder,
+        configuration: SearchConfiguration = SearchConfiguration(),
+        durability: Durability = .everyWrite,
+        maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
+        compute: ComputeOptions = ComputeOptions()
+    ) async throws -> SearchIndex {
+        let empty = try await build([], with: embedder, at: folder, configuration: configuration, compute: compute)
+        try await empty.close()
+        return try open(at: folder, durability: durability, maintenance: maintenance, compute: compute)
+    }
+
+    private static func fill(
+        _ folder: URL,
+        with embedder: Embedder,
+        configuration: SearchConfiguration,
+        durability: Durability,
+        maintenance: MaintenanceConfiguration,
+        compute: ComputeOptions
+    ) throws -> SearchIndex {
+        let layout = SearchLayout(generation: 1)
+        let generation = try Generation.create(
+            layout,
+            in: folder,
+            with: embedder,
+            configuration: configuration,
+            durability: durability,
+            maintenance: maintenance,
+            compute: compute
+        )
+        try layout.write(to: folder, fingerprint: generation.fingerprint)
+        return SearchIndex(
+            folder: folder,
+            compute: compute,
+            durability: durability,
+            maintenance: maintenance,
+            isReadOnly: false,
+            generation: generation
+        )
     }
 
     // MARK: Opening
 
-    /// Opens the folder that ``build(_:with:at:metric:kind:overwriting:compute:)`` wrote.
+    /// Opens a folder that ``build(_:with:at:configuration:overwriting:compute:)`` or
+    /// ``create(at:with:configuration:durability:maintenance:compute:)`` made, in the state of its last durable change.
     ///
-    /// - Throws: ``SearchIndexError`` where a file is missing, damaged or of another index.
-    public static func open(at folder: URL, compute: ComputeOptions = ComputeOptions()) throws -> SearchIndex {
-        let manifestFile = folder.appending(path: Files.manifest)
-        guard FileManager.default.fileExists(atPath: manifestFile.path) else {
-            throw SearchIndexError(
-                code: .notAnIndex,
-                message: "\(folder.path) holds no search index (\(Files.manifest) is missing): build one there"
-            )
-        }
-        let manifest = try readJSON(Manifest.self, from: manifestFile)
-        guard manifest.format == Manifest.currentFormat else {
-            throw SearchIndexError(
-                code: .notAnIndex,
-                message: "\(manifestFile.path): format \(manifest.format) is not known, "
-                    + "only \(Manifest.currentFormat): build the index anew"
-            )
-        }
-        func check(_ name: String, _ found: String, _ expected: String) throws {
-            guard found != expected else { return }
-            throw SearchIndexError(
-                code: .mismatch,
-                message: "\(folder.appending(path: name).path) is damaged or of another index: "
-                    + "its digest is \(found.prefix(12))…, expected \(expected.prefix(12))…; build the index anew"
-            )
-        }
-        try check(Files.model, try fingerprint(of: folder.appending(path: Files.model)), manifest.model)
-        try check(Files.vectors, try fingerprint(of: folder.appending(path: Files.vectors)), manifest.vectors)
-        let documentsFile = folder.appending(path: Files.documents)
-        try check(Files.documents, try SHA256.digest(of: documentsFile), manifest.documents)
-
-        let embedder = try Embedder(contentsOf: folder.appending(path: Files.model))
-        let vectors = try VectorIndex.open(at: folder.appending(path: Files.vectors), readOnly: true, options: compute)
-        let documents = try JSONLines.read(SearchDocument.self, from: documentsFile)
-        guard documents.count == vectors.count, vectors.dimension == embedder.dimension else {
-            throw SearchIndexError(
-                code: .mismatch,
-                message: "\(folder.path): \(documents.count) documents and \(vectors.count) vectors of dimension "
-                    + "\(vectors.dimension) for a model of \(embedder.dimension): build the index anew"
-            )
-        }
-        return SearchIndex(embedder: embedder, documents: documents, vectors: vectors, compute: compute)
+    /// - Parameters: as for ``VectorIndex/open(at:readOnly:durability:maintenance:options:)``.
+    /// - Throws: ``SearchIndexError`` where a file is missing or of another index; ``RetrievalError`` with code
+    ///   `.damagedFile`; ``FileError`` with code `.locked` where another one writes.
+    /// - Complexity: O(bytes of all documents): words and fields are read anew.
+    public static func open(
+        at folder: URL,
+        readOnly: Bool = false,
+        durability: Durability = .everyWrite,
+        maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
+        compute: ComputeOptions = ComputeOptions()
+    ) throws -> SearchIndex {
+        let (layout, fingerprint) = try SearchLayout.read(from: folder)
+        let generation = try Generation.open(
+            layout,
+            in: folder,
+            fingerprint: fingerprint,
+            readOnly: readOnly,
+            durability: durability,
+            maintenance: maintenance,
+            compute: compute
+        )
+        if !readOnly { layout.removeOthers(in: folder) }
+        return SearchIndex(
+            folder: folder,
+            compute: compute,
+            durability: durability,
+            maintenance: maintenance,
+            isReadOnly: readOnly,
+            generation: generation
+        )
     }
 
-    // MARK: Searching
+    /// Ends the changes and lets go of the folder; see ``VectorIndex/close()``.
+    public func close() async throws { try await current.vectors.close() }
 
-    /// The documents that match a text best, best first; equal scores in the order of the documents.
-    public func search(_ text: String, count: Int = 10) async throws -> [SearchHit] {
-        try await search([text], count: count)[0]
-    }
+    /// See ``VectorIndex/compact()``.
+    public func compact() async throws { try await current.vectors.compact() }
 
-    /// The documents that match each of some texts.
-    public func search(_ texts: [String], count: Int = 10) async throws -> [[SearchHit]] {
-        let queries = try await embedder.embed(texts, as: .query, options: .init(compute: compute))
-        return try await vectors.nearest(to: queries, count: count).map { hits in
-            hits.map { SearchHit(document: documents[Int($0.id)], score: $0.score) }
-        }
-    }
+    /// See ``VectorIndex/settle()``.
+    public func settle() async { await current.vectors.settle() }
 
-    // MARK: Files
-
-    private enum Files {
-        static let model = "model"
-        static let vectors = "vectors"
-        static let documents = "documents.jsonl"
-        static let manifest = "manifest.json"
-    }
-
-    private struct Manifest: Codable {
-        static let currentFormat = 1
-
-        var format: Int
-        /// Digests of the two folders and the file.
-        var model: String
-        var vectors: String
-        var documents: String
-        var count: Int
-    }
-
-    /// A digest of all files below a folder, with their names.
-    private static func fingerprint(of folder: URL) throws -> String {
-        var digest = SHA256()
-        for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() {
-            let file = folder.appending(path: name)
-            let isFolder = try file.resourceValues(forKeys: [.isDirectoryKey]).isDirectory ?? false
-            if !isFolder { digest.update("\(name)\n\(try SHA256.digest(of: file))\n") }
-        }
-        return digest.finalize()
-    }
+    /// See ``VectorIndex/flush()``.
+    public func flush() async throws { try await current.vectors.flush() }
 }
 
-/// Why an index could not be built or opened.
+/// Why an index could not be built or opened, or a document not be taken.
 public struct SearchIndexError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kinds of failure; more may come.
     public struct Code: Hashable, Sendable {
@@ -202,6 +210,10 @@ public struct SearchIndexError: Error, Hashable, Sendable, CustomStringConvertib
         public static let notAnIndex = Code(name: "notAnIndex")
         /// A file is damaged or belongs to another index or model.
         public static let mismatch = Code(name: "mismatch")
+        /// A document is too large, or its fields are.
+        public static let unusableDocument = Code(name: "unusableDocument")
+        /// The index is moving to another model already.
+        public static let isMoving = Code(name: "isMoving")
     }
 
     /// The kind of failure.

@@ -51,15 +51,14 @@ struct IndexCommand: AsyncParsableCommand {
                 documents,
                 with: Embedder(contentsOf: URL(path: model)),
                 at: URL(path: output),
-                metric: metric,
-                kind: kind,
+                configuration: SearchConfiguration(metric: metric, kind: kind),
                 overwriting: outputOptions.overwrite,
                 compute: common.compute
             )
             let result = IndexResult(
                 count: index.count,
                 dimension: index.embedder.dimension,
-                kind: "\(index.kind)",
+                kind: "\(index.configuration.kind)",
                 seconds: started.duration(to: .now) / .seconds(1)
             )
             try common.console.result(result) {

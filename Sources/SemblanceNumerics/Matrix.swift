@@ -66,8 +66,16 @@ public struct Matrix: Sendable {
 
     /// One row as an array.
     public subscript(row row: Int) -> [Float] {
-        precondition(row >= 0 && row < rows, "row \(row) is outside 0..<\(rows)")
-        return unsafe Array(UnsafeBufferPointer(start: storage.pointer + row * columns, count: columns))
+        get {
+            precondition(row >= 0 && row < rows, "row \(row) is outside 0..<\(rows)")
+            return unsafe Array(UnsafeBufferPointer(start: storage.pointer + row * columns, count: columns))
+        }
+        set {
+            precondition(row >= 0 && row < rows, "row \(row) is outside 0..<\(rows)")
+            precondition(newValue.count == columns, "\(newValue.count) elements for a row of \(columns)")
+            let offset = row * columns
+            unsafe withMutablePointer { unsafe ($0 + offset).update(from: newValue, count: newValue.count) }
+        }
     }
 
     /// Reads one row without a copy.

@@ -153,10 +153,11 @@ size_t semblance_bits_count(const uint8_t *_Nonnull bits, size_t count);
 /// `bits` without the bits that `other` has not.
 void semblance_bits_and(uint8_t *_Nonnull bits, const uint8_t *_Nonnull other, size_t bytes);
 
-/// Sets a bit for each of `count` ids that is in `wanted`, which ascends, none twice; `ordered`: the ids do, too.
+/// Sets a bit for each of `count` ids that is in `wanted`, which ascends, none twice, once its `shift` lowest bits are
+/// dropped; `ordered`: the ids ascend, too.
 void semblance_bits_mark(
     const int64_t *_Nonnull ids, size_t count, bool ordered, const int64_t *_Nonnull wanted, size_t wanted_count,
-    uint8_t *_Nonnull bits
+    int shift, uint8_t *_Nonnull bits
 );
 
 /// Sorts ids and drops those that come twice; returns how many are left.

@@ -6,6 +6,8 @@ internal import CSemblanceFAISS
 public struct IDFilter: Hashable, Sendable {
     /// In order, none twice.
     let ids: [Int64]
+    /// An id is found where it is among ``ids`` once so many of its lowest bits are dropped.
+    let shift: Int
 
     /// Some ids; those that aren't in the index are no error.
     ///
@@ -17,6 +19,13 @@ public struct IDFilter: Hashable, Sendable {
             unsafe first.initialize(from: unsorted, count: unsorted.count)
             count = unsafe semblance_ids_sort(first, unsorted.count)
         }
+        shift = 0
+    }
+
+    /// All ids whose upper bits are one of the numbers.
+    package init(numbers: NumberSet, shift: Int) {
+        ids = numbers.numbers.map(Int64.init)
+        self.shift = shift
     }
 
     /// How many there are.
@@ -45,7 +54,15 @@ extension Part {
         guard let filter else { return AllowedSlots(bits: live.bits, count: live.count) }
         var bits = [UInt8](repeating: 0, count: (live.slots + 7) / 8)
         if let ids = unsafe ids.baseAddress {
-            unsafe semblance_bits_mark(ids, live.slots, isOrdered, filter.ids, filter.ids.count, &bits)
+            unsafe semblance_bits_mark(
+                ids,
+                live.slots,
+                isOrdered,
+                filter.ids,
+                filter.ids.count,
+                Int32(filter.shift),
+                &bits
+            )
         }
         if let live = live.bits { unsafe semblance_bits_and(&bits, live, bits.count) }
         return unsafe AllowedSlots(bits: bits, count: semblance_bits_count(bits, live.slots))

@@ -119,8 +119,8 @@ final class IndexFolder: Sendable {
 
     static func readManifest(at path: String, files: any FileLayer) throws -> IndexManifest {
         let file = path + "/" + IndexManifest.name
-        let contents = try files.read(file)
-        return try IndexManifest(reading: unsafe Data(contents.bytes), at: file)
+        let data = try unsafe files.read(file).withBytes { unsafe Data($0) }
+        return try IndexManifest(reading: data, at: file)
     }
 
     // MARK: Changes, by one thread

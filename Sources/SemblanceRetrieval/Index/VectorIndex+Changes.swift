@@ -47,7 +47,7 @@ extension VectorIndex {
         try await apply(Change(removed: ids, vectors: Matrix(rows: 0, columns: dimension)))
     }
 
-    func refuseReadOnly() throws {
+    package func refuseReadOnly() throws {
         guard isReadOnly.load(ordering: .relaxed) else { return }
         throw RetrievalError(
             code: .readOnly,
@@ -55,14 +55,18 @@ extension VectorIndex {
         )
     }
 
-    func change(putting vectors: Matrix, ids: [Int64]) throws -> Change {
+    package func change(putting vectors: Matrix, ids: [Int64], payloads: [[UInt8]] = []) throws -> Change {
         guard ids.count == vectors.rows else {
             throw RetrievalError(
                 code: .invalidArgument,
                 message: "\(vectors.rows) vectors were given with \(ids.count) ids; each needs one"
             )
         }
-        return Change(ids: ids, vectors: ids.isEmpty ? Matrix(rows: 0, columns: dimension) : try usable(vectors))
+        return Change(
+            ids: ids,
+            vectors: ids.isEmpty ? Matrix(rows: 0, columns: dimension) : try usable(vectors),
+            payloads: payloads
+        )
     }
 
     /// Makes a change; its vectors are usable ones.
@@ -77,6 +81,51 @@ extension VectorIndex {
         return removed
     }
 
+    /// Makes a change whose removals are known only when it is its turn, and lets the caller publish what goes with it.
+    ///
+    /// - Parameters:
+    ///   - change: its ids are free ones; no other change uses them.
+    ///   - removing: says, on the thread of the changes, which ids go; what it throws ends the change.
+    ///   - publish: is called when the change is durable, in one step with its becoming visible to ``snapshot(with:)``.
+    package func apply(
+        _ change: Change,
+        removing: @escaping @Sendable () throws -> [Int64],
+        publish: @escaping @Sendable () -> Void
+    ) async throws {
+        try refuseReadOnly()
+        var part: Part?
+        if change.ids.count >= maintenance.sealingCount {
+            part = try await workers.run { _ in try self.sealed(change, number: self.newNumber()) }
+        } else {
+            await upkeep.waitForRoom(in: self)
+        }
+        let sealed = part
+        try await onChanges { [self] in
+            do {
+                try refuseReadOnly()
+                var change = change
+                change.removed = try removing()
+                var next = current
+                if let sealed {
+                    _ = try install(sealed, removing: change.removed, in: &next)
+                } else {
+                    _ = try put(change, in: &next)
+                    if let folder { try synchronise(folder) }
+                }
+                let result = next
+                state.withLock { state in
+                    state = result
+                    publish()
+                }
+                if sealed != nil { commit(result) }
+            } catch {
+                if let sealed { folder?.removeFiles(of: sealed) }
+                throw error
+            }
+        }
+        keepUp()
+    }
+
     /// Makes a large change: its vectors become a segment at once.
     private func applySealed(_ change: Change) async throws -> Int {
         try current.validate(change)
@@ -87,15 +136,10 @@ extension VectorIndex {
                 try refuseReadOnly()
                 var next = current
                 try next.validate(change)
-                let replaced = next.live(change.ids)
-                if let folder {
-                    try folder.append(part, removed: change.removed + replaced)
-                    try synchronise(folder)
-                }
-                let removed = next.remove(change.removed) + next.remove(replaced)
-                next.insert(part)
-                state.withLock { $0 = next }
-                commit(next)
+                let removed = try install(part, removing: change.removed + next.live(change.ids), in: &next)
+                let result = next
+                state.withLock { $0 = result }
+                commit(result)
                 return removed
             } catch {
                 folder?.removeFiles(of: part)
@@ -168,10 +212,7 @@ extension VectorIndex {
         for (change, waiter) in changes {
             do {
                 try refuseReadOnly()
-                try next.validate(change)
-                if !next.hasRoom(for: change.ids.count) { try beginTail(in: &next) }
-                try folder?.append(change)
-                done.append((waiter, next.apply(change)))
+                done.append((waiter, try put(change, in: &next)))
             } catch {
                 waiter.resume(throwing: error)
             }
@@ -184,6 +225,25 @@ extension VectorIndex {
             // None of them is in the journal any more, and the tail's rows behind the last published one are free.
             for (waiter, _) in done { waiter.resume(throwing: error) }
         }
+    }
+
+    /// Puts a change into a state and the journal, which is not synced yet; where it throws, neither has it.
+    private func put(_ change: Change, in next: inout IndexState) throws -> Int {
+        try next.validate(change)
+        if !next.hasRoom(for: change.ids.count) { try beginTail(in: &next) }
+        try folder?.append(change)
+        return next.apply(change)
+    }
+
+    /// Puts a segment that has its files into a state, durably.
+    private func install(_ part: Part, removing removed: [Int64], in next: inout IndexState) throws -> Int {
+        if let folder {
+            try folder.append(part, removed: removed)
+            try synchronise(folder)
+        }
+        let count = next.remove(removed)
+        next.insert(part)
+        return count
     }
 
     private func beginTail(in next: inout IndexState) throws {
@@ -211,7 +271,13 @@ extension VectorIndex {
     /// - Throws: ``FileError``: changes since the last success may then not be there when the index is opened again.
     public func flush() async throws {
         guard let folder else { return }
-        try await onChanges { try folder.synchronise() }
+        try await onChanges { [self] in
+            do { try folder.synchronise() } catch {
+                // What the journal lost is still in the tails: once they are sealed it is on the disk after all.
+                state.withLock { $0.closeTails() }
+                throw error
+            }
+        }
     }
 
     /// Writes down which segments there are. Where that fails, the journal still has all that the old manifest lacks,

@@ -39,6 +39,54 @@ extension VectorIndex {
         )
     }
 
+    /// An empty index in a folder, with what its owner keeps with each vector and says of the whole.
+    package static func create(
+        at url: URL,
+        dimension: Int,
+        metric: Metric,
+        kind: IndexKind,
+        attributes: [String: String],
+        durability: Durability,
+        maintenance: MaintenanceConfiguration,
+        options: ComputeOptions
+    ) throws -> VectorIndex {
+        var manifest = IndexManifest(
+            identity: .random(in: 1 ... .max),
+            dimension: dimension,
+            metric: metric,
+            kind: kind,
+            hasPayloads: true
+        )
+        manifest.attributes = attributes
+        return try create(
+            at: url.path,
+            manifest: manifest,
+            durability: durability,
+            maintenance: maintenance,
+            options: options,
+            files: SystemFiles()
+        )
+    }
+
+    /// Opens an index in a folder; also gives what its owner said of it.
+    package static func openWithAttributes(
+        at url: URL,
+        readOnly: Bool,
+        durability: Durability,
+        maintenance: MaintenanceConfiguration,
+        options: ComputeOptions
+    ) throws -> (index: VectorIndex, attributes: [String: String]) {
+        let opened = try open(
+            at: url.path,
+            readOnly: readOnly,
+            durability: durability,
+            maintenance: maintenance,
+            options: options,
+            files: SystemFiles()
+        )
+        return (opened.index, opened.manifest.attributes)
+    }
+
     static func create(
         at path: String,
         manifest: IndexManifest,

@@ -79,8 +79,12 @@ extension VectorIndex {
 
     /// How a search would go through the index.
     public func explain(count: Int, effort: Int? = nil, where filter: IDFilter? = nil) -> SearchPlan {
+        explain(in: IndexSnapshot(state: current), count: count, effort: effort, where: filter)
+    }
+
+    package func explain(in snapshot: IndexSnapshot, count: Int, effort: Int?, where filter: IDFilter?) -> SearchPlan {
         SearchPlan(
-            steps: current.parts.map { part in
+            steps: snapshot.state.parts.map { part in
                 let allowed = part.allowed(filter)
                 return .init(
                     part,
@@ -101,6 +105,17 @@ extension VectorIndex {
         where filter: IDFilter? = nil
     ) throws -> [[Hit]] {
         try nearest(to: queries, in: current, count: count, effort: effort, where: filter)
+    }
+
+    /// As the searches above, in one snapshot, blocking the calling thread.
+    package func nearest(
+        to queries: Matrix,
+        in snapshot: IndexSnapshot,
+        count: Int,
+        effort: Int? = nil,
+        where filter: IDFilter? = nil
+    ) throws -> [[Hit]] {
+        try nearest(to: queries, in: snapshot.state, count: count, effort: effort, where: filter)
     }
 
     func nearest(
