@@ -165,15 +165,21 @@ extension VectorIndex {
         if changes.isEmpty { return }
         var next = current
         var done: [(waiter: CheckedContinuation<Int, any Error>, removed: Int)] = []
+        var sequence = folder?.lastSequence ?? 0
         for (change, waiter) in changes {
             do {
                 try refuseReadOnly()
                 try next.validate(change)
                 if !next.hasRoom(for: change.ids.count) { try beginTail(in: &next) }
-                try folder?.append(change)
+                try folder?.append(.change(change))
+                sequence += 1
                 done.append((waiter, next.apply(change)))
             } catch {
                 waiter.resume(throwing: error)
+                // A sync that failed on the way took those before it along.
+                guard let folder, durability == .everyWrite, folder.lastSequence != sequence else { continue }
+                for (waiter, _) in done { waiter.resume(throwing: error) }
+                (done, next, sequence) = ([], current, folder.lastSequence)
             }
         }
         do {
@@ -187,7 +193,7 @@ extension VectorIndex {
     }
 
     private func beginTail(in next: inout IndexState) throws {
-        if next.parts.last?.isTail == true { try folder?.rotate() }
+        try folder?.beginJournalFile()
         let tail = Tail(dimension: dimension, capacity: maintenance.sealingCount, hasPayloads: hasPayloads)
         next.beginTail(tail, number: newNumber(), journal: folder?.journalNumber ?? 0)
     }

@@ -61,7 +61,7 @@ extension VectorIndex {
             maintenance: maintenance,
             options: options,
             hasPayloads: manifest.hasPayloads,
-            folder: try IndexFolder.create(at: path, manifest: manifest, files: files),
+            folder: try IndexFolder.create(at: path, manifest: manifest, durability: durability, files: files),
             durability: durability
         )
     }
@@ -121,6 +121,7 @@ extension VectorIndex {
         let contents = try IndexFolder.open(
             at: path,
             readOnly: readOnly,
+            durability: durability,
             tailCapacity: maintenance.sealingCount,
             files: files
         )
