@@ -15,7 +15,14 @@ enum ChangeRecord {
     }
 
     /// Calls `body` with the bytes, piece by piece; what is large is not copied.
-    static func withBytes<Result>(
+    func withBytes<Result>(_ body: ([UnsafeRawBufferPointer]) throws -> Result) throws -> Result {
+        switch self {
+        case .change(let change): try unsafe Self.withBytes(of: change, body)
+        case .segment(let entry, let removed): try unsafe Self.withBytes(of: entry, removed: removed, body)
+        }
+    }
+
+    private static func withBytes<Result>(
         of change: Change,
         _ body: ([UnsafeRawBufferPointer]) throws -> Result
     ) rethrows -> Result {
@@ -35,7 +42,7 @@ enum ChangeRecord {
         }
     }
 
-    static func withBytes<Result>(
+    private static func withBytes<Result>(
         of entry: IndexManifest.SegmentEntry,
         removed: [Int64],
         _ body: ([UnsafeRawBufferPointer]) throws -> Result

@@ -22,19 +22,40 @@ final class IndexFolder: Sendable {
     let files: any FileLayer
     private let journal: Journal
     private let manifest: Mutex<IndexManifest>
+    /// Of the last manifest that was tried: where that failed, either may be on the disk.
+    private let generation: Mutex<Int>
+    /// Records that are not durable and whose callers don't wait for that; a sync that fails takes them out of the
+    /// journal.
+    private let unsynced = Mutex<[(sequence: UInt64, record: ChangeRecord)]>([])
+    /// Whether such records are kept for another try.
+    private let keepsUnsynced: Bool
     /// Until the index is closed.
     private let lock: Mutex<FileLock?>
 
-    private init(path: String, files: any FileLayer, journal: Journal, manifest: IndexManifest, lock: FileLock) {
+    private init(
+        path: String,
+        durability: Durability,
+        files: any FileLayer,
+        journal: Journal,
+        manifest: IndexManifest,
+        lock: FileLock
+    ) {
         (self.path, self.files, self.journal) = (path, files, journal)
         self.lock = Mutex(lock)
         self.manifest = Mutex(manifest)
+        generation = Mutex(manifest.generation)
+        keepsUnsynced = durability != .everyWrite
     }
 
     /// Makes the folder of an empty index.
     ///
     /// - Throws: ``RetrievalError`` with code `.fileSystem` where there is an index already.
-    static func create(at path: String, manifest: IndexManifest, files: any FileLayer) throws -> IndexFolder {
+    static func create(
+        at path: String,
+        manifest: IndexManifest,
+        durability: Durability = .everyWrite,
+        files: any FileLayer
+    ) throws -> IndexFolder {
         try files.createFolder(path)
         let lock = try files.lock(path + "/lock")
         guard !files.exists(path + "/" + IndexManifest.name) else {
@@ -54,7 +75,14 @@ final class IndexFolder: Sendable {
         let journal = try Journal.create(in: path, identity: manifest.identity, files: files)
         try files.write(manifest.encoded(), to: path + "/" + IndexManifest.name)
         try files.synchronise(folder: folder(of: path))
-        return IndexFolder(path: path, files: files, journal: journal, manifest: manifest, lock: lock)
+        return IndexFolder(
+            path: path,
+            durability: durability,
+            files: files,
+            journal: journal,
+            manifest: manifest,
+            lock: lock
+        )
     }
 
     /// What was found in a folder.
@@ -69,12 +97,25 @@ final class IndexFolder: Sendable {
     ///
     /// - Parameter tailCapacity: rows of a tail.
     /// - Throws: ``RetrievalError``, ``FileError``.
-    static func open(at path: String, readOnly: Bool, tailCapacity: Int, files: any FileLayer) throws -> Contents {
+    static func open(
+        at path: String,
+        readOnly: Bool,
+        durability: Durability,
+        tailCapacity: Int,
+        files: any FileLayer
+    ) throws -> Contents {
         let lock = readOnly ? nil : try files.lock(path + "/lock")
         while true {
             let manifest = try readManifest(at: path, files: files)
             do {
-                return try open(at: path, manifest: manifest, tailCapacity: tailCapacity, lock: lock, files: files)
+                return try open(
+                    at: path,
+                    manifest: manifest,
+                    durability: durability,
+                    tailCapacity: tailCapacity,
+                    lock: lock,
+                    files: files
+                )
             } catch {
                 // Another process may have written the next state meanwhile and removed the files of this one.
                 guard readOnly, try readManifest(at: path, files: files) != manifest else { throw error }
@@ -85,19 +126,29 @@ final class IndexFolder: Sendable {
     private static func open(
         at path: String,
         manifest: IndexManifest,
+        durability: Durability,
         tailCapacity: Int,
         lock: FileLock?,
         files: any FileLayer
     ) throws -> Contents {
         var recovery = try Recovery(path: path, manifest: manifest, tailCapacity: tailCapacity, files: files)
+        func demand(_ sequence: UInt64) throws {
+            guard sequence < manifest.sequence else { return }
+            throw RetrievalError(
+                code: .damagedFile,
+                message: "the journal in \(path) ends with change \(sequence), and the segments know of "
+                    + "\(manifest.sequence); put it back from a backup, or let `repair` keep what can be read"
+            )
+        }
         guard let lock else {
-            try unsafe Journal.read(
+            let sequence = try unsafe Journal.read(
                 path,
                 from: manifest.journal,
                 identity: manifest.identity,
                 files: files,
                 expecting: manifest.known
             ) { try unsafe recovery.replay($0, $1) }
+            try demand(sequence)
             return Contents(manifest: manifest, state: recovery.state, folder: nil)
         }
         let journal = try unsafe Journal.open(
@@ -107,13 +158,19 @@ final class IndexFolder: Sendable {
             files: files,
             expecting: manifest.known
         ) { try unsafe recovery.replay($0, $1) }
-        let folder = IndexFolder(path: path, files: files, journal: journal, manifest: manifest, lock: lock)
+        try demand(journal.lastSequence)
+        let folder = IndexFolder(
+            path: path,
+            durability: durability,
+            files: files,
+            journal: journal,
+            manifest: manifest,
+            lock: lock
+        )
         // Several tails are sealed together; what comes now begins another.
-        if recovery.state.parts.count(where: \.isTail) > 1 {
-            try journal.rotate()
-            recovery.state.closeTails()
-        }
-        try folder.removeRubbish(beside: recovery.state)
+        if recovery.state.parts.count(where: \.isTail) > 1 { recovery.state.closeTails() }
+        // A full disk is no reason not to open.
+        try? folder.removeRubbish(beside: recovery.state)
         return Contents(manifest: manifest, state: recovery.state, folder: folder)
     }
 
@@ -128,38 +185,69 @@ final class IndexFolder: Sendable {
     /// The number of the journal's last file.
     var journalNumber: Int { journal.number }
 
+    /// The last change in the journal.
+    var lastSequence: UInt64 { journal.lastSequence }
+
     /// Appends a change to the journal; it is not durable yet.
-    func append(_ change: Change) throws {
-        _ = try unsafe ChangeRecord.withBytes(of: change) { try unsafe journal.append($0) }
+    func append(_ record: ChangeRecord) throws {
+        try restore()
+        let sequence = try unsafe record.withBytes { try unsafe journal.append($0) }
+        if keepsUnsynced { unsynced.withLock { $0.append((sequence, record)) } }
+    }
+
+    /// Appends again what a sync that failed took out of the journal though its callers were told that it is made.
+    private func restore() throws {
+        try unsynced.withLock { unsynced in
+            for index in unsynced.indices where unsynced[index].sequence > journal.lastSequence {
+                unsynced[index].sequence = try unsafe unsynced[index].record.withBytes {
+                    try unsafe journal.append($0)
+                }
+            }
+        }
     }
 
     /// Appends a segment whose files are durable.
     func append(_ part: Part, removed: [Int64]) throws {
         guard let files = part.files else { return }
         let entry = IndexManifest.SegmentEntry(number: part.number, count: part.live.slots, files: files)
-        _ = try unsafe ChangeRecord.withBytes(of: entry, removed: removed) { try unsafe journal.append($0) }
+        try append(.segment(entry, removed: removed))
     }
 
-    func synchronise() throws { try journal.synchronise() }
+    func synchronise() throws {
+        try restore()
+        try journal.synchronise()
+        unsynced.withLock { $0 = [] }
+    }
 
-    /// The next change goes to another file of the journal.
-    func rotate() throws { try journal.rotate() }
+    /// What comes next goes to a file of the journal that has nothing yet: a tail's changes must not be in one with
+    /// those of a tail that was sealed.
+    func beginJournalFile() throws {
+        try synchronise()
+        if !journal.isEmpty { try journal.rotate() }
+    }
 
     /// Writes a manifest of a state whose changes are all in the journal, and removes what it makes superfluous.
     func commit(_ state: IndexState, attributes: [String: String]? = nil) throws {
-        try commit(state, attributes: attributes, known: [])
+        try commit(state, attributes: attributes, closes: false)
     }
 
     /// As ``commit(_:attributes:)``, for good: the journal ends here, and another may write.
     func close(_ state: IndexState) throws {
-        try commit(state, attributes: nil, known: journal.close())
+        try commit(state, attributes: nil, closes: true)
         lock.withLock { $0 = nil }
     }
 
-    private func commit(_ state: IndexState, attributes: [String: String]?, known: [Journal.KnownFile]) throws {
+    private func commit(_ state: IndexState, attributes: [String: String]?, closes: Bool) throws {
+        // What the manifest says of the journal must be there as long as the manifest is.
+        try synchronise()
+        if !state.parts.contains(where: \.isTail) { try beginJournalFile() }
+        let known = closes ? try journal.close() : []
         let old = manifest.withLock { $0 }
         var new = old
-        new.generation += 1
+        new.generation = generation.withLock { generation in
+            generation += 1
+            return generation
+        }
         if let attributes { new.attributes = attributes }
         new.sequence = journal.lastSequence
         new.journal = state.parts.filter(\.isTail).map(\.journal).min() ?? journal.number
@@ -174,7 +262,7 @@ final class IndexFolder: Sendable {
         let dead = sealed.compactMap(\.live.bits)
         let livePath = path + "/" + new.liveName
         if !dead.isEmpty {
-            // A failed attempt may have left one of this generation.
+            // A process that was killed may have left one of this generation.
             if files.exists(livePath) { try files.remove(livePath) }
             let writer = try BlockFileWriter(livePath, files: files)
             do {
@@ -198,8 +286,14 @@ final class IndexFolder: Sendable {
     /// Writes the files of a new segment.
     func files(of number: Int) -> SegmentFileWriter { SegmentFileWriter(number: number, folder: path, files: files) }
 
-    /// Removes the files of a part that is not in any state.
+    /// The bytes of all files.
+    func bytes() throws -> Int {
+        try files.names(in: path).reduce(0) { $0 + (try files.map(path + "/" + $1)).count }
+    }
+
+    /// Removes the files of a part that is not in any state, unless its record may yet be found.
     func removeFiles(of part: Part) {
+        if journal.isUnsettled { return }
         for (name, _) in part.files?.named(part.number) ?? [] { try? files.remove(path + "/" + name) }
     }
 
@@ -210,6 +304,8 @@ final class IndexFolder: Sendable {
     }
 
     private func removeRubbish(beside state: IndexState) throws {
+        // A process that was killed may have left the manifest's name unsynced, and the old one needs its files.
+        try files.synchronise(folder: path)
         var needed = manifest.withLock { $0.fileNames }
         for part in state.parts { needed.formUnion(part.files?.named(part.number).map(\.name) ?? []) }
         for name in try files.names(in: path) where !needed.contains(name) {

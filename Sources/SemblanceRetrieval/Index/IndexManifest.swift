@@ -113,11 +113,21 @@ struct IndexManifest: Codable, Hashable, Sendable {
             throw damaged("is no manifest of an index: \(error)")
         }
         guard try XXH64.hash(of: Self.data(of: sealed.index)).hexadecimal == sealed.hash,
-            sealed.index.format == Self.currentFormat, sealed.index.segments.allSatisfy({ $0.count >= 0 }),
-            (1...VectorIndex.largestDimension).contains(sealed.index.dimension)
+            sealed.index.format == Self.currentFormat, sealed.index.isPossible
         else { throw damaged("doesn't have the contents that were written") }
         self = sealed.index
     }
+
+    /// Whether its numbers are some that can be reckoned with.
+    private var isPossible: Bool {
+        (1...VectorIndex.largestDimension).contains(dimension)
+            && segments.allSatisfy { (0...Int(Int32.max)).contains($0.count) && Self.numbers.contains($0.number) }
+            && Set(segments.map(\.number)).count == segments.count
+            && Self.numbers.contains(generation) && Self.numbers.contains(journal) && sequence < 1 << 62
+            && known.allSatisfy { Self.numbers.contains($0.number) }
+    }
+
+    private static let numbers = 0...1 << 53
 
     init(identity: UInt64, dimension: Int, metric: Metric, kind: IndexKind, hasPayloads: Bool) {
         self.identity = identity

@@ -93,8 +93,9 @@ extension VectorIndex {
                     upkeep.stepped(nil)
                 } catch {
                     // The state is as it was; the next change tries again.
+                    _ = upkeep.end(unless: { false })
                     upkeep.stepped(error)
-                    if upkeep.end(unless: { false }) { return }
+                    return
                 }
                 if upkeep.end(unless: { self.next(self.current) != nil }) {
                     upkeep.stepped(nil)
@@ -165,7 +166,6 @@ extension VectorIndex {
         let parts = try await onChanges { [self] in
             var next = current
             if next.parts.last?.isTail == true {
-                try folder?.rotate()
                 next.closeTails()
                 let closed = next
                 state.withLock { $0 = closed }

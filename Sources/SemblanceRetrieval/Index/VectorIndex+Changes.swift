@@ -209,12 +209,18 @@ extension VectorIndex {
         if changes.isEmpty { return }
         var next = current
         var done: [(waiter: CheckedContinuation<Int, any Error>, removed: Int)] = []
+        var sequence = folder?.lastSequence ?? 0
         for (change, waiter) in changes {
             do {
                 try refuseReadOnly()
                 done.append((waiter, try put(change, in: &next)))
+                sequence += 1
             } catch {
                 waiter.resume(throwing: error)
+                // A sync that failed on the way took those before it along.
+                guard let folder, durability == .everyWrite, folder.lastSequence != sequence else { continue }
+                for (waiter, _) in done { waiter.resume(throwing: error) }
+                (done, next, sequence) = ([], current, folder.lastSequence)
             }
         }
         do {
@@ -231,7 +237,7 @@ extension VectorIndex {
     private func put(_ change: Change, in next: inout IndexState) throws -> Int {
         try next.validate(change)
         if !next.hasRoom(for: change.ids.count) { try beginTail(in: &next) }
-        try folder?.append(change)
+        try folder?.append(.change(change))
         return next.apply(change)
     }
 
@@ -247,7 +253,7 @@ extension VectorIndex {
     }
 
     private func beginTail(in next: inout IndexState) throws {
-        if next.parts.last?.isTail == true { try folder?.rotate() }
+        try folder?.beginJournalFile()
         let tail = Tail(dimension: dimension, capacity: maintenance.sealingCount, hasPayloads: hasPayloads)
         next.beginTail(tail, number: newNumber(), journal: folder?.journalNumber ?? 0)
     }
@@ -271,13 +277,7 @@ extension VectorIndex {
     /// - Throws: ``FileError``: changes since the last success may then not be there when the index is opened again.
     public func flush() async throws {
         guard let folder else { return }
-        try await onChanges { [self] in
-            do { try folder.synchronise() } catch {
-                // What the journal lost is still in the tails: once they are sealed it is on the disk after all.
-                state.withLock { $0.closeTails() }
-                throw error
-            }
-        }
+        try await onChanges { try folder.synchronise() }
     }
 
     /// Writes down which segments there are. Where that fails, the journal still has all that the old manifest lacks,

@@ -109,7 +109,7 @@ extension VectorIndex {
             maintenance: maintenance,
             options: options,
             hasPayloads: manifest.hasPayloads,
-            folder: try IndexFolder.create(at: path, manifest: manifest, files: files),
+            folder: try IndexFolder.create(at: path, manifest: manifest, durability: durability, files: files),
             durability: durability
         )
     }
@@ -169,6 +169,7 @@ extension VectorIndex {
         let contents = try IndexFolder.open(
             at: path,
             readOnly: readOnly,
+            durability: durability,
             tailCapacity: maintenance.sealingCount,
             files: files
         )

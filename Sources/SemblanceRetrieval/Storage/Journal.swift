@@ -101,6 +101,12 @@ package final class Journal: Sendable {
     /// The sequence of the last record that is synced.
     package var durableSequence: UInt64 { state.withLock { $0.durable.sequence } }
 
+    /// Whether the last file has no record.
+    package var isEmpty: Bool { position == JournalHeader.size }
+
+    /// Whether what threw last may be found if the power goes now.
+    package var isUnsettled: Bool { state.withLock { $0.isUnsettled } }
+
     /// Appends a record whose payload is the parts one after the other; it is not synced.
     ///
     /// - Returns: its sequence.

@@ -70,8 +70,9 @@ package struct SystemFiles: FileLayer {
     package func lock(_ path: String) throws -> FileLock {
         let file = try OpenFile(path, for: .sharing)
         guard try file.lock() else { throw FileError.locked(path, by: try holder(in: file)) }
-        try file.truncate(to: 0)
-        try unsafe Array("\(getpid())\n".utf8).withUnsafeBytes { try unsafe file.write($0) }
+        // Whose it is is good to know, and nothing that a full disk may stop.
+        try? file.truncate(to: 0)
+        try? unsafe Array("\(getpid())\n".utf8).withUnsafeBytes { try unsafe file.write($0) }
         return FileLock { withExtendedLifetime(file) {} }
     }
 
