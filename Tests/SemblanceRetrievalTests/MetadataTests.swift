@@ -14,6 +14,10 @@ import Testing
         try JSONDecoder().decode(Metadata.self, from: Data(json.utf8))
     }
 
+    private func quickly(_ json: String) throws -> Metadata {
+        try unsafe Array(json.utf8).withUnsafeBufferPointer { try unsafe Metadata(json: $0) }
+    }
+
     @Test func `metadata is the JSON that one expects`() throws {
         let written: Metadata = [
             "year": 2024, "share": 0.25, "tags": ["a", "b", 3, false], "draft": true, "language": "en", "none": [],
@@ -34,6 +38,7 @@ import Testing
         try metadata.validate()
         let once = try self.metadata(json(metadata))
         #expect(try self.metadata(json(once)) == once)
+        #expect(try quickly(json(metadata)) == once)
         #expect(once.fields.keys == metadata.fields.keys)
         for _ in 0..<30 {
             let filter = random.filter()
@@ -115,5 +120,25 @@ import Testing
     ])
     func `JSON that is no metadata is refused`(json: String) {
         #expect(throws: DecodingError.self) { try metadata(json) }
+        let error = #expect(throws: RetrievalError.self) { try quickly(json) }
+        #expect(error?.code == .invalidMetadata)
+        let names = json.hasPrefix("{\"a\"") && json.utf8.count < 100
+        #expect(names == (error?.message.contains("'a'") == true), "\(error?.message ?? "")")
+    }
+
+    @Test(arguments: 0..<300 as Range<UInt64>)
+    func `both readers read the same of damaged JSON, or refuse it`(seed: UInt64) throws {
+        var random = RandomStream(seed: seed)
+        var scalars = Array(try json(random.metadata()).unicodeScalars)
+        for _ in 0..<Int.random(in: 0..<3, using: &random) {
+            let place = Int.random(in: 0..<scalars.count, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0 where scalars.count > 1: scalars.remove(at: place)
+            case 1: scalars.insert(scalars[place], at: place)
+            default: scalars[place] = Unicode.Scalar(UInt8.random(in: 32..<128, using: &random))
+            }
+        }
+        let damaged = String(String.UnicodeScalarView(scalars))
+        #expect((try? quickly(damaged)) == (try? metadata(damaged)), "\(damaged)")
     }
 }

@@ -83,7 +83,7 @@ extension MetadataValue: Codable {
         }
     }
 
-    private static let expected = "metadata has strings, finite numbers, true and false, and lists of these"
+    static let expected = "metadata has strings, finite numbers, true and false, and lists of these"
 
     /// The value, if it is no list.
     private static func single(in container: any SingleValueDecodingContainer) -> MetadataValue? {
