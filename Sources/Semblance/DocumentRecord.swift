@@ -110,7 +110,7 @@ struct DocumentRecord {
 
     private static func decode(_ json: ArraySlice<UInt8>) throws -> Metadata {
         if json.isEmpty { return Metadata() }
-        do { return try JSONDecoder().decode(Metadata.self, from: Data(json)) } catch { throw damaged }
+        do { return try unsafe json.withUnsafeBufferPointer { try unsafe Metadata(json: $0) } } catch { throw damaged }
     }
 
     /// Passages, end of the first, bytes of the four parts; and the hash.
