@@ -203,7 +203,7 @@ extension Embedder {
                 parameters: parameters,
                 poolings: pooling.modes,
                 projections: projections
-            ).addingAdapters(from: weights),
+            ).addingAdditions(from: weights),
             preparation: preparation,
             source: source
         )

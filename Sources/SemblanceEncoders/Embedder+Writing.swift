@@ -120,7 +120,7 @@ extension Tower {
                 + modules(of: encoder.projection.map { [$0] } ?? [])
         case let encoder as TransformerEncoder:
             [
-                Module(kind: encoder.additions.adapterWidth == nil ? "Transformer" : Module.adapted) {
+                Module(kind: encoder.merged.additions == TransformerAdditions() ? "Transformer" : Module.adapted) {
                     try write(encoder, to: $0)
                 },
                 Module(kind: "Pooling") { folder in

@@ -42,6 +42,11 @@ package struct TransformerEncoder: TextEncoder {
     /// Some 200 tokens' activations stay in a core's cache on their way through a layer.
     package var tokensPerChunk: Int? { 192 }
 
+    /// What a soft prompt leaves of the places there are.
+    package var maximumLength: Int? {
+        additions.softPromptLength.flatMap { length in configuration.maximumLength.map { $0 - length } }
+    }
+
     /// The transformer's, then the projections'.
     package var parameters: [Parameter] {
         tables
@@ -62,6 +67,9 @@ package struct TransformerEncoder: TextEncoder {
     }
 
     package func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable {
+        let tokens = softPrompted(tokens)
+        // A prompt that isn't pooled isn't pooled with its soft one.
+        let skipped = skipped > 0 ? skipped + (additions.softPromptLength ?? 0) : 0
         let states = Pooling.needsFirstLayer(poolings) ? hiddenStates(tokens, on: tape) : [lastState(tokens, on: tape)]
         let pooled = tape.concatenated(
             poolings.map { $0.apply(to: states, offsets: tokens.offsets, skipping: skipped, on: tape) }
@@ -98,6 +106,10 @@ package struct TransformerEncoder: TextEncoder {
     private func embeddings(of tokens: TokenBatch, on tape: Tape) -> Variable {
         var ids = [tokens.ids]
         var tables = [indices.words]
+        if let prompt = indices.softPrompt {
+            ids = [tokens.ids.map { max($0, -1) }, tokens.ids.map { max(-1 - $0, -1) }]
+            tables.append(prompt)
+        }
         if let table = indices.positions {
             tables.append(table)
             ids.append(positions(of: tokens))

@@ -142,6 +142,18 @@ import Testing
         try await expectSameBitsOnEveryPath(TransformerFixtures.root.appending(path: name), texts)
     }
 
+    @Test(arguments: TransformerFixtures.bases.filter { $0 != "router" })
+    func `so it is behind a soft prompt, which texts too long for both are cut to`(name: String) async throws {
+        var tuning = TuningConfiguration()
+        tuning.softPromptLength = 5
+        let texts = try TransformerFixtures.texts() + [String(repeating: "sea rock ", count: 200)]
+        let plain = try Embedder(contentsOf: TransformerFixtures.root.appending(path: name))
+        let prompted = try plain.tuned(by: tuning, seed: 1)
+        try await expectSameBits(prompted, texts)
+        let (without, with) = (try await plain.embed(texts), try await prompted.embed(texts))
+        #expect(largestDifference(without, with) > 0.01)
+    }
+
     @Test func `texts are lowered where the folder says so`() async throws {
         try await withTemporaryFolder { parent in
             let folder = try TransformerFixtures.copy("lower-case", into: parent)
