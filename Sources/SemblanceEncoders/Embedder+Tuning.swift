@@ -115,7 +115,8 @@ extension TransformerEncoder {
         if let other = settings.unsupported {
             throw EncoderError(
                 code: .unsupportedModel,
-                message: "\(folder.path)/adapter_config.json: \(other) is not supported, only plain low-rank updates and "
+                message:
+                    "\(folder.path)/adapter_config.json: \(other) is not supported, only plain low-rank updates and "
                     + "soft prompts"
             )
         }

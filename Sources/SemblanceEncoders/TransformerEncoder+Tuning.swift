@@ -119,7 +119,8 @@ extension TransformerEncoder {
         guard let softPromptLength, let most = configuration.maximumLength, softPromptLength >= most else { return }
         throw EncoderError(
             code: .invalidConfiguration,
-            message: "\(place): a soft prompt of \(softPromptLength) vectors leaves no place for a text: the transformer "
+            message:
+                "\(place): a soft prompt of \(softPromptLength) vectors leaves no place for a text: the transformer "
                 + "takes \(most) tokens"
         )
     }
@@ -187,7 +188,8 @@ extension TransformerEncoder {
         guard merged.additions == TransformerAdditions() else {
             throw EncoderError(
                 code: .unsupportedModel,
-                message: "the model has adapters or a soft prompt already: apply another to the model they were trained from"
+                message:
+                    "the model has adapters or a soft prompt already: apply another to the model they were trained from"
             )
         }
         return merged

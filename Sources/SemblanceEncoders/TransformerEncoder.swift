@@ -37,7 +37,9 @@ package struct TransformerEncoder: TextEncoder {
 
     package var dimension: Int { projections.last?.weight.rows ?? configuration.width * poolings.count }
 
-    package var dropout: Float { max(configuration.dropout, configuration.attentionDropout) }
+    package var dropout: Float {
+        max(configuration.dropout, configuration.attentionDropout, configuration.innerDropout ?? 0)
+    }
 
     /// Some 200 tokens' activations stay in a core's cache on their way through a layer.
     package var tokensPerChunk: Int? { 192 }
@@ -191,16 +193,21 @@ package struct TransformerEncoder: TextEncoder {
             dropout: c.attentionDropout
         )
         let mixed = tape.attention(qkv, bias: bias, offsets: offsets, settings)
-        return tape.dropout(linear(mixed, layer.output, layer.updates, on: tape), rate: c.dropout)
+        return tape.dropout(
+            linear(mixed, layer.output, layer.updates, on: tape),
+            rate: c.innerDropout == nil ? c.dropout : c.attentionDropout
+        )
     }
 
     private func feedForward(_ layer: TransformerIndices.Layer, _ x: Variable, on tape: Tape) -> Variable {
         let up = linear(x, layer.up, layer.updates, on: tape)
-        let inner =
+        var inner =
             configuration.isGated
             ? tape.gated(up, configuration.activation) : tape.activation(up, configuration.activation)
-        let down = linear(inner, layer.down, layer.updates, on: tape)
-        return adapted(tape.dropout(down, rate: configuration.dropout), layer, on: tape)
+        if let rate = configuration.innerDropout { inner = tape.dropout(inner, rate: rate) }
+        var down = linear(inner, layer.down, layer.updates, on: tape)
+        if configuration.innerDropout == nil { down = tape.dropout(down, rate: configuration.dropout) }
+        return adapted(down, layer, on: tape)
     }
 
     private func norm(

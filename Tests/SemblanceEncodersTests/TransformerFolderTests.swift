@@ -165,6 +165,46 @@ import Testing
         }
     }
 
+    @Test func `prompts by name, and which is the default, are written as they were read`() async throws {
+        try await withTemporaryFolder { parent in
+            let folder = try TransformerFixtures.copy("bert", into: parent)
+            let settings = "config_sentence_transformers.json"
+            func written(_ name: String) throws -> [String: Any] {
+                try TransformerFixtures.edit(folder.appending(path: settings)) {
+                    $0["prompts"] = ["sts": "alike: ", "query": "query: "]
+                    $0["default_prompt_name"] = name
+                }
+                let copy = parent.appending(path: "written")
+                try Embedder(contentsOf: folder).write(to: copy, overwriting: true)
+                let data = try Data(contentsOf: copy.appending(path: settings))
+                return try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+            }
+            let known = try written("sts")
+            // Documents have no prompt of their own: they get the default one.
+            #expect(
+                known["prompts"] as? [String: String] == ["sts": "alike: ", "query": "query: ", "document": "alike: "]
+            )
+            #expect(known["default_prompt_name"] as? String == "sts")
+            let unknown = try written("other")
+            #expect(unknown["default_prompt_name"] as? String == nil)
+        }
+    }
+
+    @Test func `the three rates of dropout of ModernBERT are its own`() async throws {
+        try await withTemporaryFolder { parent in
+            let folder = try TransformerFixtures.copy("modernbert", into: parent)
+            try TransformerFixtures.edit(folder.appending(path: "config.json")) {
+                $0["embedding_dropout"] = 0.25
+                $0["attention_dropout"] = 0.5
+                $0["mlp_dropout"] = 0.125
+            }
+            let encoder = try Embedder(contentsOf: folder).documentTower.encoder
+            let configuration = try #require(encoder as? TransformerEncoder).configuration
+            #expect(configuration.dropout == 0.25 && configuration.attentionDropout == 0.5)
+            #expect(configuration.innerDropout == 0.125 && encoder.dropout == 0.5)
+        }
+    }
+
     @Test func `a document's prompt may be called passage`() async throws {
         try await withTemporaryFolder { parent in
             let folder = try TransformerFixtures.copy("bert", into: parent)

@@ -224,7 +224,8 @@ import Testing
         #expect(excess(plain, over: expected, Tolerance(relative: 2e-5)).ratio > 100)
     }
 
-    @Test func `a soft prompt is trained alone, written apart, and with the folder, which Python refuses`() async throws {
+    @Test func `a soft prompt is trained alone, written apart, and with the folder, which Python refuses`() async throws
+    {
         var configuration = stirred()
         configuration.tuning.softPromptLength = 3
         let base = try bert()
@@ -232,7 +233,9 @@ import Testing
         let tuned = try await losses(configuration).embedder
         let own = base.documentTower.encoder.parameters
         for (before, after) in zip(own, tuned.documentTower.encoder.parameters) { #expect(before.value == after.value) }
-        #expect(start.documentTower.encoder.parameters.last?.value != tuned.documentTower.encoder.parameters.last?.value)
+        #expect(
+            start.documentTower.encoder.parameters.last?.value != tuned.documentTower.encoder.parameters.last?.value
+        )
         let embeddings = try await tuned.embed(golden.texts)
         #expect(try await base.embed(golden.texts) != embeddings)
         #expect(try await start.embed(golden.texts) != embeddings)
