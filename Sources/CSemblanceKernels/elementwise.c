@@ -11,7 +11,7 @@
 
 size_t semblance_first_id_outside(const int32_t *ids, size_t count, size_t table_rows) {
     for (size_t i = 0; i < count; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= table_rows) return i;
+        if (ids[i] < -1 || (ids[i] >= 0 && (size_t)ids[i] >= table_rows)) return i;
     return count;
 }
 

@@ -18,9 +18,7 @@ typedef struct free_buffer {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static free_buffer *lists[CLASSES];
 static size_t kept = 0;
-static size_t limit = (size_t)256 << 20; // without extensions
-static size_t extensions = 0;
-static int is_fixed = 0; // whether extensions don't count
+static size_t limit = (size_t)256 << 20;
 
 /// The class that holds `bytes`, and its full size in `*size`; -1 where the size is beyond all classes.
 static int size_class(size_t bytes, size_t *size) {
@@ -36,8 +34,6 @@ static int size_class(size_t bytes, size_t *size) {
     int index = (power - 10) * 8 + (int)part;
     return index < CLASSES ? index : -1;
 }
-
-static size_t most_kept(void) { return is_fixed ? limit : limit + extensions; }
 
 void *semblance_buffer_allocate(size_t bytes) {
     if (bytes > ((size_t)1 << 57)) return NULL;
@@ -68,7 +64,7 @@ void semblance_buffer_release(void *buffer, size_t bytes) {
     int class = size_class(bytes, &size);
     if (class >= 0) {
         pthread_mutex_lock(&lock);
-        if (kept + size <= most_kept()) {
+        if (kept + size <= limit) {
             free_buffer *entry = buffer;
             entry->next = lists[class];
             lists[class] = entry;
@@ -109,27 +105,13 @@ void semblance_buffer_trim(void) {
 void semblance_buffer_set_limit(size_t bytes) {
     pthread_mutex_lock(&lock);
     limit = bytes;
-    is_fixed = 1;
     trim_to(bytes);
-    pthread_mutex_unlock(&lock);
-}
-
-void semblance_buffer_extend(size_t bytes) {
-    pthread_mutex_lock(&lock);
-    extensions += bytes;
-    pthread_mutex_unlock(&lock);
-}
-
-void semblance_buffer_end_extension(size_t bytes) {
-    pthread_mutex_lock(&lock);
-    extensions -= bytes;
-    trim_to(most_kept());
     pthread_mutex_unlock(&lock);
 }
 
 size_t semblance_buffer_limit(void) {
     pthread_mutex_lock(&lock);
-    size_t bytes = most_kept();
+    size_t bytes = limit;
     pthread_mutex_unlock(&lock);
     return bytes;
 }

@@ -11,8 +11,13 @@ BODY void gather_sum_body(
     const float *const *tables, const int32_t *const *ids, size_t table_count, size_t tokens, size_t columns, float *y
 ) {
     for (size_t token = 0; token < tokens; token++, y += columns) {
-        memcpy(y, tables[0] + (size_t)ids[0][token] * columns, columns * sizeof *y);
+        int32_t first = ids[0][token];
+        if (first >= 0)
+            memcpy(y, tables[0] + (size_t)first * columns, columns * sizeof *y);
+        else
+            memset(y, 0, columns * sizeof *y);
         for (size_t t = 1; t < table_count; t++) {
+            if (ids[t][token] < 0) continue;
             const float *row = tables[t] + (size_t)ids[t][token] * columns;
             for (size_t i = 0; i < columns; i++) y[i] += row[i];
         }

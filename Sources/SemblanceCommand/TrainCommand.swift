@@ -52,6 +52,10 @@ struct TrainCommand: AsyncParsableCommand {
     var freezeLayers: Int?
     @Option(help: "Train bottleneck adapters of this width beside the model's weights.")
     var adapter: Int?
+    @Option(help: "Train so many vectors put before each text's, beside the model's weights.")
+    var softPrompt: Int?
+    @Flag(help: "Train a linear layer behind the pooling alone.")
+    var headAlone = false
     @Option(help: "The rate of dropout in a transformer; as the model says unless given.")
     var dropout: Float?
     @Option(help: "Decides everything random. (default: \(TrainingConfiguration().seed))")
@@ -167,6 +171,8 @@ struct TrainCommand: AsyncParsableCommand {
         if let lora { settings.tuning.lora = LoRAConfiguration(rank: lora) }
         if let freezeLayers { settings.tuning.frozenLayers = freezeLayers }
         if let adapter { settings.tuning.adapterWidth = adapter }
+        if let softPrompt { settings.tuning.softPromptLength = softPrompt }
+        if headAlone { settings.tuning.trainsHeadAlone = true }
         if let dropout { settings.dropout = dropout }
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }

@@ -87,10 +87,16 @@ extension Embedder {
                 queryTower: query,
                 documentTower: document,
                 prompts: prompts,
-                normalizes: normalizes
+                normalizes: normalizes,
+                format: .sentenceTransformers(settings.named)
             )
         } else {
-            self.init(queryTower: try Self.tower(of: entries, in: folder), prompts: prompts, normalizes: normalizes)
+            self.init(
+                queryTower: try Self.tower(of: entries, in: folder),
+                prompts: prompts,
+                normalizes: normalizes,
+                format: .sentenceTransformers(settings.named)
+            )
         }
     }
 
@@ -203,7 +209,7 @@ extension Embedder {
                 parameters: parameters,
                 poolings: pooling.modes,
                 projections: projections
-            ).addingAdapters(from: weights),
+            ).addingAdditions(from: weights),
             preparation: preparation,
             source: source
         )

@@ -39,18 +39,23 @@ extension Embedder {
         return encoder
     }
 
-    // MARK: Low-rank updates in PEFT's format
+    // MARK: PEFT's format
 
-    /// Writes the low-rank updates alone, as PEFT does: `adapter_config.json` and `adapter_model.safetensors`.
+    /// Writes the low-rank updates or the soft prompt alone, as PEFT does: `adapter_config.json` and
+    /// `adapter_model.safetensors`.
     ///
     /// - Parameter base: what the configuration names as the model the updates belong to.
     /// - Throws: ``EncoderError`` where the model has none; what the file system says.
     public func writeAdapter(to folder: URL, base: String = "", overwriting: Bool = false) throws {
         let encoder = try sharedTransformer(for: "an adapter")
+        if encoder.indices.softPrompt != nil {
+            return try encoder.writeSoftPrompt(to: folder, base: base, overwriting: overwriting)
+        }
         guard let lora = encoder.additions.lora else {
             throw EncoderError(
                 code: .unsupportedModel,
-                message: "the model has no low-rank updates: train it with tuning.lora"
+                message: "the model has no low-rank updates and no soft prompt: train it with tuning.lora or "
+                    + "tuning.softPromptLength"
             )
         }
         let updates = encoder.indices.layers.flatMap(\.updates)
@@ -76,11 +81,32 @@ extension Embedder {
         }
     }
 
-    /// The embedder with the low-rank updates that PEFT, or ``writeAdapter(to:base:overwriting:)``, wrote to a folder.
+    /// The embedder with the low-rank updates or the soft prompt that PEFT, or ``writeAdapter(to:base:overwriting:)``, wrote
+    /// to a folder.
     ///
     /// - Throws: ``EncoderError`` that names the file and what in it doesn't fit this model.
     public func applyingAdapter(contentsOf folder: URL) throws -> Embedder {
-        var encoder = try sharedTransformer(for: "an adapter")
+        let encoder = try sharedTransformer(for: "an adapter")
+        let kind = try readJSON(AdapterKind.self, from: folder.appending(path: "adapter_config.json"))
+        var tower = documentTower
+        tower.encoder =
+            kind.name == SoftPromptConfiguration.kind
+            ? try encoder.applyingSoftPrompt(contentsOf: folder) : try encoder.applyingUpdates(contentsOf: folder)
+        return Embedder(queryTower: tower, prompts: prompts, normalizes: normalizes, format: format)
+    }
+}
+
+/// What adapter_config.json says an adapter is.
+private struct AdapterKind: Decodable {
+    var name: String
+
+    enum CodingKeys: String, CodingKey { case name = "peft_type" }
+}
+
+extension TransformerEncoder {
+    /// The encoder with the low-rank updates that PEFT wrote.
+    fileprivate func applyingUpdates(contentsOf folder: URL) throws -> TransformerEncoder {
+        var encoder = self
         let settings = try readJSON(PEFTConfiguration.self, from: folder.appending(path: "adapter_config.json"))
         let file = folder.appending(path: "adapter_model.safetensors")
         func invalid(_ what: String) -> EncoderError {
@@ -89,7 +115,9 @@ extension Embedder {
         if let other = settings.unsupported {
             throw EncoderError(
                 code: .unsupportedModel,
-                message: "\(folder.path)/adapter_config.json: \(other) is not supported, only plain low-rank updates"
+                message:
+                    "\(folder.path)/adapter_config.json: \(other) is not supported, only plain low-rank updates and "
+                    + "soft prompts"
             )
         }
         let tensors = try SafetensorsFile(contentsOf: file)
@@ -122,7 +150,7 @@ extension Embedder {
         }
         guard !lora.targets.isEmpty else { throw invalid("there is no low-rank update in it") }
         try TuningConfiguration(lora: lora).validate()
-        encoder = encoder.merged.adding(.init(lora: lora), seed: 0)
+        encoder = try encoder.withoutAdditions().adding(.init(lora: lora), seed: 0)
         for update in encoder.indices.layers.flatMap(\.updates) {
             // A layer without an update keeps one without effect.
             guard let name = found[encoder.updateName(update)] else { continue }
@@ -135,9 +163,7 @@ extension Embedder {
                 encoder.tables[index].value = value
             }
         }
-        var tower = documentTower
-        tower.encoder = encoder
-        return Embedder(queryTower: tower, prompts: prompts, normalizes: normalizes, format: format)
+        return encoder
     }
 }
 

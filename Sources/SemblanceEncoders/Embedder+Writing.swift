@@ -13,13 +13,13 @@ extension Embedder {
     public func write(to folder: URL, overwriting: Bool = false) throws {
         try AtomicFolder.write(to: folder, overwriting: overwriting) { fresh in
             switch format {
-            case .sentenceTransformers: try writeSentenceTransformers(to: fresh)
+            case .sentenceTransformers(let named): try writeSentenceTransformers(to: fresh, named)
             case .model2vec(let maximumLength): try writeModel2Vec(to: fresh, maximumLength: maximumLength)
             }
         }
     }
 
-    private func writeSentenceTransformers(to folder: URL) throws {
+    private func writeSentenceTransformers(to folder: URL, _ named: FolderFormat.NamedPrompts) throws {
         var modules: [ModuleEntry] = []
         func add(_ type: String, path: String) {
             modules.append(ModuleEntry(idx: modules.count, name: "\(modules.count)", path: path, type: type))
@@ -63,7 +63,8 @@ extension Embedder {
         try writeJSON(modules, to: folder.appending(path: "modules.json"))
         try writeJSON(
             SentenceTransformersConfiguration(
-                prompts: Dictionary(uniqueKeysWithValues: Role.allCases.map { ($0.rawValue, prompts[$0] ?? "") }),
+                prompts: named.prompts.merging(Role.allCases.map { ($0.rawValue, prompts[$0] ?? "") }) { $1 },
+                defaultPromptName: named.defaultName,
                 similarity: "cosine"
             ),
             to: folder.appending(path: "config_sentence_transformers.json")
@@ -120,7 +121,7 @@ extension Tower {
                 + modules(of: encoder.projection.map { [$0] } ?? [])
         case let encoder as TransformerEncoder:
             [
-                Module(kind: encoder.additions.adapterWidth == nil ? "Transformer" : Module.adapted) {
+                Module(kind: encoder.merged.additions == TransformerAdditions() ? "Transformer" : Module.adapted) {
                     try write(encoder, to: $0)
                 },
                 Module(kind: "Pooling") { folder in

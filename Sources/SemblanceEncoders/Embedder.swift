@@ -23,7 +23,7 @@ public struct Embedder: Sendable {
         documentTower: Tower? = nil,
         prompts: [Role: String] = [:],
         normalizes: Bool,
-        format: FolderFormat = .sentenceTransformers
+        format: FolderFormat = .sentenceTransformers()
     ) {
         self.queryTower = queryTower
         self.documentTower = documentTower ?? queryTower

@@ -25,6 +25,14 @@ struct SentenceTransformersConfiguration: Codable {
         case similarity = "similarity_fn_name"
     }
 
+    var named: FolderFormat.NamedPrompts {
+        var named = FolderFormat.NamedPrompts()
+        named.prompts = (prompts ?? [:]).compactMapValues { $0 }
+        // A name without a prompt is an error in Python.
+        named.defaultName = defaultPromptName.flatMap { named.prompts[$0] == nil ? nil : $0 }
+        return named
+    }
+
     /// What is put before the texts of a role: its own prompt, for documents also under other names, or the default one.
     func prompt(for role: Role) -> String {
         let names = role == .query ? ["query"] : ["document", "passage", "corpus"]

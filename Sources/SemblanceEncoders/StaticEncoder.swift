@@ -25,6 +25,8 @@ package struct StaticEncoder: TextEncoder {
 
     package var tokensPerChunk: Int? { nil }
 
+    package var maximumLength: Int? { nil }
+
     /// There is none: one dropped token would be the change of a word.
     package var dropout: Float { 0 }
 

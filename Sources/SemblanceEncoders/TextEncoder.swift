@@ -39,6 +39,8 @@ package protocol TextEncoder: Sendable {
     /// How many tokens are worth a chunk of their own, so that work on them stays in a core's cache; `nil` where a
     /// token is next to no work and texts are counted instead.
     var tokensPerChunk: Int? { get }
+    /// The most tokens of a text where that is less than the folder says; else `nil`.
+    var maximumLength: Int? { get }
     /// The rate of dropout while training; 0 is none.
     var dropout: Float { get }
     /// The same embeddings with as few weights as can be: what embedding uses, and files hold.

@@ -37,7 +37,9 @@ package struct Tower: Sendable {
 
     /// The tokens of some texts, on the calling thread.
     package func tokenize(_ texts: ArraySlice<String>, prompt: String) -> TokenBatch {
-        preparation.tokenize(texts, prompt: prompt, with: tokenizer)
+        var preparation = preparation
+        if let most = encoder.maximumLength { preparation.maximumLength = min(preparation.maximumLength ?? most, most) }
+        return preparation.tokenize(texts, prompt: prompt, with: tokenizer)
     }
 }
 

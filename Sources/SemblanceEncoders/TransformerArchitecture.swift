@@ -53,6 +53,7 @@ struct TransformerFile: Decodable {
     var rotary: [String: Rotary]?
     var rotaryScaling: Rotary?
     var innerDropout: Float?
+    var embeddingDropout: Float?
 
     enum CodingKeys: String, CodingKey {
         case modelType = "model_type"
@@ -91,6 +92,7 @@ struct TransformerFile: Decodable {
         case rotary = "rope_parameters"
         case rotaryScaling = "rope_scaling"
         case innerDropout = "mlp_dropout"
+        case embeddingDropout = "embedding_dropout"
     }
 }
 
@@ -256,7 +258,8 @@ enum TransformerArchitecture: String, CaseIterable {
             result.attentionBias = file.attentionBias ?? false
             result.innerBias = file.innerBias ?? false
             result.normBias = file.normBias ?? false
-            result.dropout = try rate(file.innerDropout, "mlp_dropout")
+            result.dropout = try rate(file.embeddingDropout, "embedding_dropout")
+            result.innerDropout = try rate(file.innerDropout, "mlp_dropout")
         }
         return result
     }

@@ -37,9 +37,13 @@ package struct TransformerConfiguration: Sendable, Hashable {
     package var normBias = true
     /// How far tokens see in a layer, to either side; `nil` is all the text. One for each layer.
     package var windows: [Int?]
-    /// Dropout of sums and embeddings while training.
+    /// Dropout of the embeddings and of what each part adds while training.
     package var dropout: Float
+    /// Dropout of what tokens see of each other.
     package var attentionDropout: Float
+    /// Dropout within the feed-forward part. Where there is one (ModernBERT), what the part adds has none, and what attention
+    /// adds has that of attention; `nil` is none.
+    package var innerDropout: Float?
 
     /// The components of a head.
     package var headDimension: Int { width / heads }

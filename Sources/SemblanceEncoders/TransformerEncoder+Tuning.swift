@@ -1,18 +1,20 @@
-// Small weights beside a transformer's own: low-rank updates and bottleneck adapters.
+// Small weights beside a transformer's own: low-rank updates, bottleneck adapters, soft prompts.
 
 internal import Foundation
 internal import SemblanceNumerics
+internal import SemblanceText
 
 /// What a transformer has beside its own weights.
 struct TransformerAdditions: Sendable, Hashable {
     var lora: LoRAConfiguration?
     var adapterWidth: Int?
+    var softPromptLength: Int?
 }
 
 extension TransformerEncoder {
     /// The same encoder with what `tuning` adds, and with what stays as it is marked so.
     ///
-    /// New weights begin without effect: embeddings are the same.
+    /// Low-rank updates and adapters begin without effect: embeddings are the same. A soft prompt begins as words.
     ///
     /// - Parameter seed: of the new weights.
     /// - Throws: ``EncoderError`` where the encoder has additions already, or fewer layers than are frozen.
@@ -25,14 +27,21 @@ extension TransformerEncoder {
             )
         }
         var result = self
-        if tuning.lora != nil || tuning.adapterWidth != nil {
+        let added = TransformerAdditions(
+            lora: tuning.lora,
+            adapterWidth: tuning.adapterWidth,
+            softPromptLength: tuning.softPromptLength
+        )
+        if added != TransformerAdditions() {
             guard additions == TransformerAdditions() else {
                 throw EncoderError(
                     code: .invalidConfiguration,
-                    message: "the model has low-rank updates or adapters already: write and open it to merge them"
+                    message: "the model has low-rank updates, adapters or a soft prompt already: updates are merged by "
+                        + "writing and opening it, the others stay with the model"
                 )
             }
-            result = adding(TransformerAdditions(lora: tuning.lora, adapterWidth: tuning.adapterWidth), seed: seed)
+            try check(softPromptLength: added.softPromptLength, in: "tuning")
+            result = adding(added, seed: seed)
         }
         if tuning.trainsHeadAlone, result.projections.isEmpty {
             result.projections = [DenseLayer(weight: .identity(dimension), bias: nil)]
@@ -50,7 +59,7 @@ extension TransformerEncoder {
         return result
     }
 
-    /// The same encoder with additions whose effect is none yet.
+    /// The same encoder with additions as they begin.
     func adding(_ additions: TransformerAdditions, seed: UInt64) -> TransformerEncoder {
         var result = TransformerEncoder(
             configuration,
@@ -90,22 +99,53 @@ extension TransformerEncoder {
                 add(name + "up.bias", rows: 1, columns: configuration.width, deviation: 0, isVector: true)
             }
         }
+        if let length = additions.softPromptLength {
+            // The vectors of words drawn from the vocabulary (arXiv:2104.08691, §3.2).
+            let words = tables[indices.words].value
+            let drawn = (0..<length).map { _ in Int(random.next() % UInt64(words.rows)) }
+            result.tables.append(
+                Parameter(names: [Self.softPromptName], layout: .table, value: words.gatheringRows(drawn))
+            )
+        }
         precondition(result.tables.count == indices.count, "additions in another order than their indices")
         return result
     }
 
-    /// The same encoder with the adapters that the file has, if any.
-    func addingAdapters(from weights: WeightFiles) throws -> TransformerEncoder {
-        let own = tables.count
-        guard let first = try weights.tensor("adapters.0.down.weight") else { return self }
-        guard first.value.columns == configuration.width, first.value.rows >= 1 else {
-            throw EncoderError(
-                code: .invalidFile,
-                message: "\(weights.path): \"\(first.name)\" has the shape \(first.shape), but tokens have "
-                    + "\(configuration.width) components"
-            )
+    /// How a file, and PEFT's, calls a soft prompt.
+    static let softPromptName = "prompt_embeddings"
+
+    /// Throws ``EncoderError`` where a soft prompt would leave no place for a text.
+    func check(softPromptLength: Int?, in place: String) throws {
+        guard let softPromptLength, let most = configuration.maximumLength, softPromptLength >= most else { return }
+        throw EncoderError(
+            code: .invalidConfiguration,
+            message:
+                "\(place): a soft prompt of \(softPromptLength) vectors leaves no place for a text: the transformer "
+                + "takes \(most) tokens"
+        )
+    }
+
+    /// The same encoder with the adapters and the soft prompt that the file has, if any.
+    func addingAdditions(from weights: WeightFiles) throws -> TransformerEncoder {
+        func rows(of name: String) throws -> Int? {
+            guard let first = try weights.tensor(name) else { return nil }
+            guard first.value.columns == configuration.width, first.value.rows >= 1 else {
+                throw EncoderError(
+                    code: .invalidFile,
+                    message: "\(weights.path): \"\(name)\" has the shape \(first.shape), but tokens have "
+                        + "\(configuration.width) components"
+                )
+            }
+            return first.value.rows
         }
-        var result = adding(TransformerAdditions(adapterWidth: first.value.rows), seed: 0)
+        let found = TransformerAdditions(
+            adapterWidth: try rows(of: "adapters.0.down.weight"),
+            softPromptLength: try rows(of: Self.softPromptName)
+        )
+        guard found != TransformerAdditions() else { return self }
+        try check(softPromptLength: found.softPromptLength, in: weights.path)
+        let own = tables.count
+        var result = adding(found, seed: 0)
         for index in own..<result.tables.count {
             let parameter = result.tables[index]
             let shape = parameter.isVector ? [parameter.value.count] : [parameter.value.rows, parameter.value.columns]
@@ -140,7 +180,29 @@ extension TransformerEncoder {
         )
     }
 
+    /// The encoder with low-rank updates merged.
+    ///
+    /// - Throws: ``EncoderError`` where it has what can't be merged.
+    func withoutAdditions() throws -> TransformerEncoder {
+        let merged = merged
+        guard merged.additions == TransformerAdditions() else {
+            throw EncoderError(
+                code: .unsupportedModel,
+                message:
+                    "the model has adapters or a soft prompt already: apply another to the model they were trained from"
+            )
+        }
+        return merged
+    }
+
     // MARK: On the tape
+
+    /// The tokens with the soft prompt's before each text's: its vector k has the id −1 − k.
+    func softPrompted(_ tokens: TokenBatch) -> TokenBatch {
+        guard let length = additions.softPromptLength else { return tokens }
+        let prompt = (1...Int32(length)).map { -$0 }
+        return TokenBatch((0..<tokens.count).lazy.map { prompt + tokens[$0] })
+    }
 
     /// A linear layer of the transformer with its updates: y = x · (W + scale · B · A)ᵀ + b.
     func linear(

@@ -37,10 +37,17 @@ package struct TransformerEncoder: TextEncoder {
 
     package var dimension: Int { projections.last?.weight.rows ?? configuration.width * poolings.count }
 
-    package var dropout: Float { max(configuration.dropout, configuration.attentionDropout) }
+    package var dropout: Float {
+        max(configuration.dropout, configuration.attentionDropout, configuration.innerDropout ?? 0)
+    }
 
     /// Some 200 tokens' activations stay in a core's cache on their way through a layer.
     package var tokensPerChunk: Int? { 192 }
+
+    /// What a soft prompt leaves of the places there are.
+    package var maximumLength: Int? {
+        additions.softPromptLength.flatMap { length in configuration.maximumLength.map { $0 - length } }
+    }
 
     /// The transformer's, then the projections'.
     package var parameters: [Parameter] {
@@ -62,6 +69,9 @@ package struct TransformerEncoder: TextEncoder {
     }
 
     package func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable {
+        let tokens = softPrompted(tokens)
+        // A prompt that isn't pooled isn't pooled with its soft one.
+        let skipped = skipped > 0 ? skipped + (additions.softPromptLength ?? 0) : 0
         let states = Pooling.needsFirstLayer(poolings) ? hiddenStates(tokens, on: tape) : [lastState(tokens, on: tape)]
         let pooled = tape.concatenated(
             poolings.map { $0.apply(to: states, offsets: tokens.offsets, skipping: skipped, on: tape) }
@@ -98,6 +108,10 @@ package struct TransformerEncoder: TextEncoder {
     private func embeddings(of tokens: TokenBatch, on tape: Tape) -> Variable {
         var ids = [tokens.ids]
         var tables = [indices.words]
+        if let prompt = indices.softPrompt {
+            ids = [tokens.ids.map { max($0, -1) }, tokens.ids.map { max(-1 - $0, -1) }]
+            tables.append(prompt)
+        }
         if let table = indices.positions {
             tables.append(table)
             ids.append(positions(of: tokens))
@@ -179,16 +193,21 @@ package struct TransformerEncoder: TextEncoder {
             dropout: c.attentionDropout
         )
         let mixed = tape.attention(qkv, bias: bias, offsets: offsets, settings)
-        return tape.dropout(linear(mixed, layer.output, layer.updates, on: tape), rate: c.dropout)
+        return tape.dropout(
+            linear(mixed, layer.output, layer.updates, on: tape),
+            rate: c.innerDropout == nil ? c.dropout : c.attentionDropout
+        )
     }
 
     private func feedForward(_ layer: TransformerIndices.Layer, _ x: Variable, on tape: Tape) -> Variable {
         let up = linear(x, layer.up, layer.updates, on: tape)
-        let inner =
+        var inner =
             configuration.isGated
             ? tape.gated(up, configuration.activation) : tape.activation(up, configuration.activation)
-        let down = linear(inner, layer.down, layer.updates, on: tape)
-        return adapted(tape.dropout(down, rate: configuration.dropout), layer, on: tape)
+        if let rate = configuration.innerDropout { inner = tape.dropout(inner, rate: rate) }
+        var down = linear(inner, layer.down, layer.updates, on: tape)
+        if configuration.innerDropout == nil { down = tape.dropout(down, rate: configuration.dropout) }
+        return adapted(down, layer, on: tape)
     }
 
     private func norm(

@@ -37,6 +37,7 @@ struct TransformerIndices: Sendable {
     let distances: Int?
     let layers: [Layer]
     let finalNorm: Norm?
+    let softPrompt: Int?
     let count: Int
     /// How deep each one is: 0 for embeddings, then the layer's number from 1, and one more behind the last.
     let depths: [Int]
@@ -82,6 +83,8 @@ struct TransformerIndices: Sendable {
                 layers[index].adapter = (linear(hasBias: true), linear(hasBias: true))
             }
         }
+        depth = 0
+        softPrompt = additions.softPromptLength == nil ? nil : take()
         self.layers = layers
         count = next
         self.depths = depths

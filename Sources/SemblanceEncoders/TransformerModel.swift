@@ -198,7 +198,7 @@ extension TransformerArchitecture {
         let known = Set(entries.flatMap(\.names).map { Self.fileName(prefix + $0, in: weights) })
         let unknown = weights.names.first { name in
             name.hasPrefix(prefix) && !known.contains(name) && !name.hasPrefix(prefix + "pooler.")
-                && !name.hasPrefix("adapters.")
+                && !name.hasPrefix("adapters.") && name != TransformerEncoder.softPromptName
                 && !Self.buffers.contains { name.hasSuffix($0) }
         }
         if let unknown, known.allSatisfy(weights.contains) {

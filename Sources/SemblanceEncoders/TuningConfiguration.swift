@@ -10,6 +10,9 @@ public struct TuningConfiguration: Hashable, Sendable, Codable {
     /// The width of bottleneck adapters behind each layer's feed-forward part (arXiv:2005.00247), beside weights that stay;
     /// `nil`, the default, has none.
     public var adapterWidth: Int?
+    /// The number of vectors put before each text's (prompt tuning, arXiv:2104.08691), beside weights that stay; `nil`, the
+    /// default, has none. They begin as words drawn from the vocabulary, and each takes a text's place.
+    public var softPromptLength: Int?
     /// Whether a linear layer behind the pooling is all that changes; a model without one gets one that begins as the
     /// identity. The default is no.
     public var trainsHeadAlone = false
@@ -21,7 +24,9 @@ public struct TuningConfiguration: Hashable, Sendable, Codable {
     public init() {}
 
     /// Whether the transformer's own weights all stay as they are.
-    var freezesBase: Bool { lora != nil || adapterWidth != nil || trainsHeadAlone }
+    var freezesBase: Bool {
+        lora != nil || adapterWidth != nil || softPromptLength != nil || trainsHeadAlone
+    }
 
     /// Throws ``EncoderError`` with the first value out of its range.
     package func validate() throws {
@@ -39,13 +44,22 @@ public struct TuningConfiguration: Hashable, Sendable, Codable {
                 "adapterWidth is \(adapterWidth): it must be 1 to 65536"
             )
         }
+        if let softPromptLength {
+            try require(
+                (1...65_536).contains(softPromptLength),
+                "softPromptLength is \(softPromptLength): it must be 1 to 65536"
+            )
+        }
         if let lora {
             try require((1...4096).contains(lora.rank), "lora.rank is \(lora.rank): it must be 1 to 4096")
             try require(lora.alpha.isFinite && lora.alpha > 0, "lora.alpha is \(lora.alpha): it must be above 0")
             try require(!lora.targets.isEmpty, "lora.targets is empty: name at least one projection")
         }
-        let kinds = [lora != nil, adapterWidth != nil, trainsHeadAlone].count { $0 }
-        try require(kinds <= 1, "lora, adapterWidth and trainsHeadAlone exclude each other: choose one")
+        let kinds = [lora != nil, adapterWidth != nil, softPromptLength != nil, trainsHeadAlone].count { $0 }
+        try require(
+            kinds <= 1,
+            "lora, adapterWidth, softPromptLength and trainsHeadAlone exclude each other: choose one"
+        )
     }
 }
 

@@ -10,7 +10,7 @@ extension Tape {
     ///
     /// - Parameters:
     ///   - tables: indices of weights `[·, D]`.
-    ///   - ids: for each table a row number a token, within the table.
+    ///   - ids: for each table a row number a token, within the table, or −1 for none.
     /// - Returns: `[N, D]`.
     package func embeddingSum(tables: [Int], ids: [[Int32]]) -> Variable {
         let tokens = ids[0].count
@@ -36,9 +36,11 @@ extension Tape {
             }
         }
         return record(y, from: [], parameters: tables) { dY, flow in
-            for (table, ids) in zip(tables, ids) {
+            for (table, ids) in zip(tables, ids) where flow.weights.isTrained[table] {
+                var offsets: [Int32] = [0]
+                for id in ids { offsets.append(offsets[offsets.count - 1] + (id < 0 ? 0 : 1)) }
                 flow.add(
-                    TokenGradient(ids: ids, offsets: (0...Int32(ids.count)).map { $0 }, gradient: dY, weights: nil),
+                    TokenGradient(ids: ids.filter { $0 >= 0 }, offsets: offsets, gradient: dY, weights: nil),
                     toTable: table
                 )
             }

@@ -14,8 +14,8 @@ internal import Synchronization
 /// `OMP_NUM_THREADS` keep the threads as they are, `OPENBLAS_CORETYPE` the kernels. A host that uses OpenBLAS itself
 /// calls ``apply()`` before its other threads do, or ``leaveAlone()``.
 ///
-/// Matrices come from one pool of buffers that all work in the process shares: ``reusableMemory`` bounds what the pool keeps,
-/// ``releaseMemory()`` empties it.
+/// Matrices come from one pool of buffers that all work in the process shares: ``reusableMemory`` bounds what the pool
+/// keeps, ``releaseMemory()`` empties it.
 public enum ProcessSettings {
     /// What OpenBLAS works with.
     public struct LinearAlgebra: Hashable, Sendable {
@@ -60,9 +60,8 @@ public enum ProcessSettings {
     /// The most bytes of buffers out of use that are kept for the next ones; what is above goes back to the system at
     /// once.
     ///
-    /// Unless it is set this is 256 MiB, and while a model is trained its `tapeMemory` more. What is in use does not
-    /// count: models, embeddings that are held, and the work going on. With 0 nothing is kept, and every matrix is asked
-    /// of the system.
+    /// The default is 256 MiB. What is in use does not count: models, embeddings that are held, and the work going on. With
+    /// 0 nothing is kept, and every matrix is asked of the system.
     ///
     /// - Precondition: what is set is at least 0.
     public static var reusableMemory: Int {

@@ -1,6 +1,5 @@
 // The training loop.
 
-internal import CSemblanceKernels
 internal import Foundation
 internal import Logging
 internal import SemblanceEncoders
@@ -109,10 +108,6 @@ final class Trainer {
         progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> (embedder: Embedder, report: TrainingReport) {
         for warning in guardRails.initialWarnings() { warn(warning, progress) }
-        // A step's tapes are the next step's buffers. Far beyond any machine's memory the sum could overflow.
-        let tapes = min(configuration.tapeMemory, 1 << 48)
-        semblance_buffer_extend(tapes)
-        defer { semblance_buffer_end_extension(tapes) }
         let perEpoch = sampler.batchesPerEpoch
         let total = perEpoch * configuration.epochs
         var batches: [ArraySlice<Int32>] = []

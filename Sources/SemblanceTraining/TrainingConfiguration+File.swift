@@ -47,6 +47,7 @@ extension TrainingConfiguration {
             all.dropout = 0
             all.tuning.lora = LoRAConfiguration()
             all.tuning.adapterWidth = 0
+            all.tuning.softPromptLength = 0
             all.negatives = []
             all.remineEvery = 0
             all.evaluateEvery = 0

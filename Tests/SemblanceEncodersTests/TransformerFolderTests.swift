@@ -142,6 +142,18 @@ import Testing
         try await expectSameBitsOnEveryPath(TransformerFixtures.root.appending(path: name), texts)
     }
 
+    @Test(arguments: TransformerFixtures.bases.filter { $0 != "router" })
+    func `so it is behind a soft prompt, which texts too long for both are cut to`(name: String) async throws {
+        var tuning = TuningConfiguration()
+        tuning.softPromptLength = 5
+        let texts = try TransformerFixtures.texts() + [String(repeating: "sea rock ", count: 200)]
+        let plain = try Embedder(contentsOf: TransformerFixtures.root.appending(path: name))
+        let prompted = try plain.tuned(by: tuning, seed: 1)
+        try await expectSameBits(prompted, texts)
+        let (without, with) = (try await plain.embed(texts), try await prompted.embed(texts))
+        #expect(largestDifference(without, with) > 0.01)
+    }
+
     @Test func `texts are lowered where the folder says so`() async throws {
         try await withTemporaryFolder { parent in
             let folder = try TransformerFixtures.copy("lower-case", into: parent)
@@ -150,6 +162,46 @@ import Testing
             }
             let found = try await Embedder(contentsOf: folder).embed(TransformerFixtures.texts())
             #expect(try largestDifference(found, TransformerFixtures.expected("lower-case", .document)) > 0.1)
+        }
+    }
+
+    @Test func `prompts by name, and which is the default, are written as they were read`() async throws {
+        try await withTemporaryFolder { parent in
+            let folder = try TransformerFixtures.copy("bert", into: parent)
+            let settings = "config_sentence_transformers.json"
+            func written(_ name: String) throws -> [String: Any] {
+                try TransformerFixtures.edit(folder.appending(path: settings)) {
+                    $0["prompts"] = ["sts": "alike: ", "query": "query: "]
+                    $0["default_prompt_name"] = name
+                }
+                let copy = parent.appending(path: "written")
+                try Embedder(contentsOf: folder).write(to: copy, overwriting: true)
+                let data = try Data(contentsOf: copy.appending(path: settings))
+                return try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+            }
+            let known = try written("sts")
+            // Documents have no prompt of their own: they get the default one.
+            #expect(
+                known["prompts"] as? [String: String] == ["sts": "alike: ", "query": "query: ", "document": "alike: "]
+            )
+            #expect(known["default_prompt_name"] as? String == "sts")
+            let unknown = try written("other")
+            #expect(unknown["default_prompt_name"] as? String == nil)
+        }
+    }
+
+    @Test func `the three rates of dropout of ModernBERT are its own`() async throws {
+        try await withTemporaryFolder { parent in
+            let folder = try TransformerFixtures.copy("modernbert", into: parent)
+            try TransformerFixtures.edit(folder.appending(path: "config.json")) {
+                $0["embedding_dropout"] = 0.25
+                $0["attention_dropout"] = 0.5
+                $0["mlp_dropout"] = 0.125
+            }
+            let encoder = try Embedder(contentsOf: folder).documentTower.encoder
+            let configuration = try #require(encoder as? TransformerEncoder).configuration
+            #expect(configuration.dropout == 0.25 && configuration.attentionDropout == 0.5)
+            #expect(configuration.innerDropout == 0.125 && encoder.dropout == 0.5)
         }
     }
 

@@ -129,8 +129,8 @@ import Testing
 
     @Test func `an id outside the table is found`() {
         #expect(unsafe semblance_first_id_outside([0, 16, 3], 3, 17) == 3)
-        #expect(unsafe semblance_first_id_outside([0, 17, -1], 3, 17) == 1)
-        #expect(unsafe semblance_first_id_outside([0, 16, -1], 3, 17) == 2)
+        #expect(unsafe semblance_first_id_outside([0, 17, -2], 3, 17) == 1)
+        #expect(unsafe semblance_first_id_outside([-1, 16, -2], 3, 17) == 2)
     }
 
     @Test(arguments: InstructionSet.available, [1, 7, 16, 33, 100])

@@ -64,23 +64,9 @@ import Testing
                 peak()
                 precondition((20 << 20...40 << 20).contains(ProcessSettings.keptMemory))
             }
-            // Training's own wish doesn't count beside it.
-            semblance_buffer_extend(1 << 30)
-            peak()
-            precondition(ProcessSettings.keptMemory <= 40 << 20 && ProcessSettings.reusableMemory == 40 << 20)
             ProcessSettings.reusableMemory = 0
             peak()
             precondition(ProcessSettings.keptMemory == 0)
-        }
-    }
-
-    @Test func `what training keeps in addition ends with it`() async {
-        await #expect(processExitsWith: .success) {
-            semblance_buffer_extend(512 << 20)
-            peak()
-            precondition(ProcessSettings.keptMemory > 400 << 20)
-            semblance_buffer_end_extension(512 << 20)
-            precondition(ProcessSettings.keptMemory <= 256 << 20)
         }
     }
 }

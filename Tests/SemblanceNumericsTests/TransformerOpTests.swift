@@ -45,6 +45,9 @@ import Testing
     }
 
     static let offsets: [Int32] = [0, 3, 3, 4, 9, 11]
+    static let sparseIDs: [[Int32]] = [
+        [4, 0, -1, 2, -1, 4, 0, 0], [-1, -1, 2, 0, 1, -1, -1, -1], [0, 0, 0, 0, 0, 0, 0, 0],
+    ]
     static let ids: [[Int32]] = [[4, 0, 4, 2, 1, 4, 0, 0], [0, 1, 2, 0, 1, 2, 3, 4], [0, 0, 0, 0, 0, 0, 0, 0]]
     static let poolWeights: [Float] = [0.2, 0, 0.8, 1, 0.1, 0.2, 0.3, 0.4, -1, 0.5, 0.5]
 
@@ -156,6 +159,23 @@ import Testing
                     columns: 6,
                     elements: (0..<48).map { index in
                         (0..<3).reduce(0) { $0 + tables[$1][Int(ids[$1][index / 6]), index % 6] }
+                    }
+                )
+            }
+        ),
+        Op(
+            testDescription: "sums of table rows where some tables have none",
+            shapes: [(5, 6), (3, 6), (1, 6)],
+            apply: { $0.embeddingSum(tables: [0, 1, 2], ids: sparseIDs) },
+            reference: { tables in
+                DoubleMatrix(
+                    rows: 8,
+                    columns: 6,
+                    elements: (0..<48).map { index in
+                        (0..<3).reduce(0) { sum, table in
+                            let row = Int(sparseIDs[table][index / 6])
+                            return row < 0 ? sum : sum + tables[table][row, index % 6]
+                        }
                     }
                 )
             }

@@ -111,10 +111,13 @@ import Testing
         #expect(try await losses(kept).embedder.weights == losses(dropped).embedder.weights)
     }
 
-    @Test(arguments: [false, true])
-    func `a resumed run ends with the same bits`(inPart: Bool) async throws {
+    enum Part: CaseIterable { case everything, updates, softPrompt }
+
+    @Test(arguments: Part.allCases)
+    func `a resumed run ends with the same bits`(part: Part) async throws {
         var settings = stirred()
-        if inPart { settings.tuning.lora = LoRAConfiguration(rank: 2) }
+        if part == .updates { settings.tuning.lora = LoRAConfiguration(rank: 2) }
+        if part == .softPrompt { settings.tuning.softPromptLength = 3 }
         let (pairs, start, configuration) = (pairs, try bert(), settings)
         let whole = try await losses(configuration).embedder.weights
         try await withTemporaryFolder { folder in
@@ -207,6 +210,82 @@ import Testing
         }
     }
 
+    @Test func `a soft prompt that PEFT wrote gives its embeddings`() async throws {
+        struct SoftPrompt: Decodable { let texts: [String], embeddings: [[Double]] }
+        let golden = try JSONDecoder().decode(
+            SoftPrompt.self,
+            from: Data(contentsOf: fixtures.appending(path: "soft_prompt.json"))
+        )
+        let prompted = try bert().applyingAdapter(contentsOf: fixtures.appending(path: "soft_prompt"))
+        let expected = golden.embeddings.flatMap { $0 }
+        let found = try await prompted.embed(golden.texts).elements.map(Double.init)
+        expectClose(found, expected, Tolerance(relative: 2e-5))
+        let plain = try await bert().embed(golden.texts).elements.map(Double.init)
+        #expect(excess(plain, over: expected, Tolerance(relative: 2e-5)).ratio > 100)
+    }
+
+    @Test func `a soft prompt is trained alone, written apart, and with the folder, which Python refuses`() async throws
+    {
+        var configuration = stirred()
+        configuration.tuning.softPromptLength = 3
+        let base = try bert()
+        let start = try base.tuned(by: configuration.tuning, seed: configuration.seed)
+        let tuned = try await losses(configuration).embedder
+        let own = base.documentTower.encoder.parameters
+        for (before, after) in zip(own, tuned.documentTower.encoder.parameters) { #expect(before.value == after.value) }
+        #expect(
+            start.documentTower.encoder.parameters.last?.value != tuned.documentTower.encoder.parameters.last?.value
+        )
+        let embeddings = try await tuned.embed(golden.texts)
+        #expect(try await base.embed(golden.texts) != embeddings)
+        #expect(try await start.embed(golden.texts) != embeddings)
+        try await withTemporaryFolder { folder in
+            try tuned.writeAdapter(to: folder.appending(path: "adapter"))
+            try tuned.write(to: folder.appending(path: "model"))
+            let reopened = try base.applyingAdapter(contentsOf: folder.appending(path: "adapter"))
+            #expect(try await reopened.embed(golden.texts) == embeddings)
+            let opened = try Embedder(contentsOf: folder.appending(path: "model"))
+            #expect(try await opened.embed(golden.texts) == embeddings)
+            let modules = try String(contentsOf: folder.appending(path: "model/modules.json"), encoding: .utf8)
+            #expect(modules.contains("semblance.AdaptedTransformer"))
+            // What has a soft prompt takes no other.
+            for adapter in [folder.appending(path: "adapter"), fixtures.appending(path: "adapter")] {
+                #expect(throws: EncoderError.self) { _ = try opened.applyingAdapter(contentsOf: adapter) }
+            }
+        }
+    }
+
+    @Test func `a soft prompt that doesn't fit is named`() async throws {
+        try await withTemporaryFolder { folder in
+            let adapter = folder.appending(path: "adapter")
+            func message(length: Int, _ prompt: Matrix) throws -> String {
+                try FileManager.default.createDirectory(at: adapter, withIntermediateDirectories: true)
+                try Data(#"{"peft_type": "PROMPT_TUNING", "num_virtual_tokens": \#(length)}"#.utf8).write(
+                    to: adapter.appending(path: "adapter_config.json")
+                )
+                try SafetensorsFile.write(
+                    [.init(name: "prompt_embeddings", value: prompt)],
+                    to: adapter.appending(path: "adapter_model.safetensors")
+                )
+                do {
+                    _ = try bert().applyingAdapter(contentsOf: adapter)
+                    return ""
+                } catch let error as EncoderError { return error.message }
+            }
+            let right = try message(length: 3, Matrix(rows: 3, columns: 32, repeating: 0.1))
+            #expect(right == "")
+            let cases: [(length: Int, prompt: Matrix, expected: String)] = [
+                (4, Matrix(rows: 3, columns: 32), "4 vectors"), (3, Matrix(rows: 3, columns: 31), "32 components"),
+                (3, Matrix(rows: 3, columns: 32, repeating: .nan), "NaN"),
+                (180, Matrix(rows: 180, columns: 32), "leaves no place"),
+            ]
+            for (length, prompt, expected) in cases {
+                let found = try message(length: length, prompt)
+                #expect(found.contains(expected), "\(found)")
+            }
+        }
+    }
+
     @Test func `the head alone is a linear layer that is trained`() async throws {
         var configuration = stirred()
         configuration.tuning.trainsHeadAlone = true
@@ -278,6 +357,8 @@ import Testing
                 $0.tuning.adapterWidth = 2
             }.contains("exclude each other")
         )
+        #expect(try await message { $0.tuning.softPromptLength = 0 }.contains("softPromptLength is 0"))
+        #expect(try await message { $0.tuning.softPromptLength = 180 }.contains("leaves no place"))
         #expect(try await message { $0.compute.precision = .int8 }.contains("int8"))
         #expect(try await message { $0.dropout = 1 }.contains("dropout is 1"))
     }

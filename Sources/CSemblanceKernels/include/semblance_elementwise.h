@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The position of the first id outside 0..<table_rows, or `count`: what takes ids below relies on none being outside.
+/// The position of the first id that is neither -1 nor in 0..<table_rows, or `count`: what takes ids below and in
+/// semblance_transformer.h relies on there being none.
 size_t semblance_first_id_outside(const int32_t *_Nonnull ids, size_t count, size_t table_rows);
 
 /// Means (or weighted sums over the count) of table rows, one for each text, in order of the tokens:

@@ -16,16 +16,11 @@ void semblance_fill(float *_Nonnull x, size_t count, float value);
 /// Returns every kept buffer to the system.
 void semblance_buffer_trim(void);
 
-/// How many bytes may be kept for reuse; what is over it goes back to the system. Until it is called that is 256 MiB and
-/// the extensions.
+/// How many bytes may be kept for reuse; what is over it goes back to the system. The default is 256 MiB.
 void semblance_buffer_set_limit(size_t bytes);
 
 /// How many bytes may be kept for reuse now.
 size_t semblance_buffer_limit(void);
-
-/// Lets so many bytes more be kept until the extension ends, where no limit was set.
-void semblance_buffer_extend(size_t bytes);
-void semblance_buffer_end_extension(size_t bytes);
 
 /// Bytes kept for reuse now.
 size_t semblance_buffer_kept(void);

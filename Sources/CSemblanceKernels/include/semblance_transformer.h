@@ -103,7 +103,7 @@ int semblance_rotate(
     float direction
 );
 
-/// y[t] = x[t] + …: sums of table rows, one row of each table a token, the tables' ids in `ids[k]`.
+/// y[t] = x[t] + …: sums of table rows, one row of each table a token, the tables' ids in `ids[k]`; -1 is no row.
 void semblance_gather_sum(
     const float *_Nonnull const *_Nonnull tables, const int32_t *_Nonnull const *_Nonnull ids, size_t table_count,
     size_t tokens, size_t columns, float *_Nonnull y
