@@ -286,11 +286,6 @@ final class IndexFolder: Sendable {
     /// Writes the files of a new segment.
     func files(of number: Int) -> SegmentFileWriter { SegmentFileWriter(number: number, folder: path, files: files) }
 
-    /// The bytes of all files.
-    func bytes() throws -> Int {
-        try files.names(in: path).reduce(0) { $0 + (try files.map(path + "/" + $1)).count }
-    }
-
     /// Removes the files of a part that is not in any state, unless its record may yet be found.
     func removeFiles(of part: Part) {
         if journal.isUnsettled { return }

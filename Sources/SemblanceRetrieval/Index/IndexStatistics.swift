@@ -1,3 +1,9 @@
+/// Where an index lives beside the memory.
+struct IndexPlace: Sendable {
+    let path: String
+    let files: any FileLayer
+}
+
 /// What is in an index.
 public struct IndexStatistics: Hashable, Sendable, Codable {
     /// Vectors that can be found.
@@ -23,7 +29,11 @@ extension VectorIndex {
             statistics.tombstones += part.live.slots - part.live.count
             if part.isTail { statistics.waiting += part.live.count } else { statistics.segments += 1 }
         }
-        statistics.bytes = try folder?.bytes() ?? 0
+        if let place {
+            statistics.bytes = try place.files.names(in: place.path).reduce(0) {
+                $0 + (try place.files.map(place.path + "/" + $1)).count
+            }
+        }
         return statistics
     }
 }

@@ -109,6 +109,7 @@ extension VectorIndex {
             maintenance: maintenance,
             options: options,
             hasPayloads: manifest.hasPayloads,
+            place: IndexPlace(path: path, files: files),
             folder: try IndexFolder.create(at: path, manifest: manifest, durability: durability, files: files),
             durability: durability
         )
@@ -182,6 +183,7 @@ extension VectorIndex {
             maintenance: maintenance,
             options: options,
             hasPayloads: manifest.hasPayloads,
+            place: IndexPlace(path: path, files: files),
             folder: contents.folder,
             durability: durability,
             isReadOnly: readOnly

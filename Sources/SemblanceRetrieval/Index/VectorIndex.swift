@@ -37,6 +37,8 @@ public final class VectorIndex: Sendable {
     let workers: Workers
     let hasPayloads: Bool
     /// Where it lives beside the memory.
+    let place: IndexPlace?
+    /// Its files, where it may change them.
     let folder: IndexFolder?
     let durability: Durability
     /// Opened for reading alone, or closed.
@@ -98,6 +100,7 @@ public final class VectorIndex: Sendable {
         maintenance: MaintenanceConfiguration,
         options: ComputeOptions,
         hasPayloads: Bool = false,
+        place: IndexPlace? = nil,
         folder: IndexFolder? = nil,
         durability: Durability = .everyWrite,
         isReadOnly: Bool = false
@@ -107,6 +110,7 @@ public final class VectorIndex: Sendable {
         self.kind = kind
         self.maintenance = maintenance
         self.hasPayloads = hasPayloads
+        self.place = place
         self.folder = folder
         self.durability = durability
         self.isReadOnly = Atomic(isReadOnly)
