@@ -14,12 +14,7 @@ private struct IndexLife {
         var description: String
     }
 
-    /// A vector and what is kept with it.
-    struct Entry: Hashable {
-        var vector: [Float]
-        var payload: [UInt8]
-    }
-    typealias Entries = [Int64: Entry]
+    typealias Entries = IndexContents
 
     static let folder = "/data/index"
     static let dimension = 4
@@ -93,7 +88,7 @@ private struct IndexLife {
         var payloads: [[UInt8]] = []
         for (row, id) in ids.enumerated() {
             let payload = index.hasPayloads ? [UInt8](repeating: UInt8(made % 251), count: pick(0..<20)) : []
-            next[id] = Entry(vector: vectors[row: row], payload: payload)
+            next[id] = IndexEntry(vector: vectors[row: row], payload: payload)
             payloads.append(payload)
         }
         let change = Change(
@@ -179,13 +174,7 @@ private struct IndexLife {
     @discardableResult
     private func check(_ index: VectorIndex, among possible: [Entries], _ when: String) throws -> Entries {
         let ids = index.ids
-        var found = Entries()
-        for id in ids {
-            guard let (part, slot) = index.current.place(of: id) else {
-                throw Broken(description: "\(id) has no place \(when)")
-            }
-            found[id] = Entry(vector: try part.vector(slot), payload: try part.payload(slot))
-        }
+        let found = try index.contents()
         try demand(found.count == ids.count && index.count == ids.count, "\(index.count) vectors, ids \(ids) \(when)")
         guard possible.contains(found) else {
             let differing = possible.map { entries in
@@ -282,24 +271,18 @@ extension SimulatedDisk {
         #expect(last - first > 60)
         for operation in first + 1...last {
             for isLasting in [false, true] {
-                for ends in 0..<3 {
-                    var life = try IndexLife(seed: seed * 2)
-                    life.disk.fail(at: operation, with: operation % 2 == 0 ? EIO : ENOSPC, lasting: isLasting)
-                    life.isFailing = isLasting
-                    do {
-                        try await script(&life)
-                        if ends == 0 { try life.kill() }
-                        if ends == 1 { try life.losePower() }
-                        if ends == 2 {
-                            try life.kill()
-                            try life.losePower()
-                        }
-                        try await life.step()
-                        try life.losePower()
-                    } catch {
-                        Issue.record("operation \(operation), lasting \(isLasting), ends \(ends): \(error)")
-                        return
-                    }
+                var life = try IndexLife(seed: seed * 2)
+                life.disk.fail(at: operation, with: operation % 2 == 0 ? EIO : ENOSPC, lasting: isLasting)
+                life.isFailing = isLasting
+                do {
+                    try await script(&life)
+                    if operation % 3 < 2 { try life.kill() }
+                    if operation % 3 > 0 { try life.losePower() }
+                    try await life.step()
+                    try life.losePower()
+                } catch {
+                    Issue.record("operation \(operation), lasting \(isLasting): \(error)")
+                    return
                 }
             }
         }

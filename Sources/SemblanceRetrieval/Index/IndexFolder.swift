@@ -6,7 +6,7 @@ internal import Synchronization
 /// The files of a durable index: sealed segments, the live slots of those, a journal of what came since, and a manifest
 /// that ties them together.
 ///
-///     index.json                 the manifest
+///     index.json                 the manifest; index.copy.json is the same
 ///     segment-00000001.faiss …   see ``SegmentFiles``
 ///     live-7.bits                which slots of the segments are live
 ///     journal-00000003.log …     the changes since
@@ -27,12 +27,14 @@ final class IndexFolder: Sendable {
     /// Records that are not durable and whose callers don't wait for that; a sync that fails takes them out of the
     /// journal.
     private let unsynced = Mutex<[(sequence: UInt64, record: ChangeRecord)]>([])
+    /// Files that a manifest named which was replaced.
+    private let replaced = Mutex<Set<String>>([])
     /// Whether such records are kept for another try.
     private let keepsUnsynced: Bool
     /// Until the index is closed.
     private let lock: Mutex<FileLock?>
 
-    private init(
+    init(
         path: String,
         durability: Durability,
         files: any FileLayer,
@@ -74,6 +76,7 @@ final class IndexFolder: Sendable {
         try removeAll(in: path, but: ["lock"], files: files)
         let journal = try Journal.create(in: path, identity: manifest.identity, files: files)
         try files.write(manifest.encoded(), to: path + "/" + IndexManifest.name)
+        try files.write(manifest.encoded(), to: path + "/" + IndexManifest.copyName)
         try files.synchronise(folder: folder(of: path))
         return IndexFolder(
             path: path,
@@ -174,8 +177,12 @@ final class IndexFolder: Sendable {
         return Contents(manifest: manifest, state: recovery.state, folder: folder)
     }
 
-    static func readManifest(at path: String, files: any FileLayer) throws -> IndexManifest {
-        let file = path + "/" + IndexManifest.name
+    static func readManifest(
+        at path: String,
+        named name: String = IndexManifest.name,
+        files: any FileLayer
+    ) throws -> IndexManifest {
+        let file = path + "/" + name
         let data = try unsafe files.read(file).withBytes { unsafe Data($0) }
         return try IndexManifest(reading: data, at: file)
     }
@@ -229,11 +236,24 @@ final class IndexFolder: Sendable {
     /// Writes a manifest of a state whose changes are all in the journal, and removes what it makes superfluous.
     func commit(_ state: IndexState, attributes: [String: String]? = nil) throws {
         try commit(state, attributes: attributes, closes: false)
+        removeReplaced()
+    }
+
+    /// As ``commit(_:attributes:)``, but what it makes superfluous stays.
+    ///
+    /// - Returns: the names of the files that are needed.
+    func commitKeepingOld(_ state: IndexState) throws -> Set<String> {
+        try commit(state, attributes: nil, closes: false)
+        return manifest.withLock { $0.fileNames }.union([
+            IndexManifest.name, IndexManifest.copyName, "lock",
+            String(Journal.path(in: "", journal.number).dropFirst()),
+        ])
     }
 
     /// As ``commit(_:attributes:)``, for good: the journal ends here, and another may write.
     func close(_ state: IndexState) throws {
         try commit(state, attributes: nil, closes: true)
+        removeReplaced()
         lock.withLock { $0 = nil }
     }
 
@@ -276,9 +296,20 @@ final class IndexFolder: Sendable {
         try files.synchronise(folder: path)
         try files.write(new.encoded(), to: path + "/" + IndexManifest.name)
         manifest.withLock { $0 = new }
-        // What can't be removed now is rubbish for the next writer.
-        for name in old.fileNames.subtracting(new.fileNames) { try? files.remove(path + "/" + name) }
-        try? journal.removeFiles(before: new.journal)
+        replaced.withLock { $0.formUnion(old.fileNames) }
+    }
+
+    /// Removes what the manifest doesn't name any more.
+    private func removeReplaced() {
+        let manifest = manifest.withLock { $0 }
+        // What the copy names stays as long as it does; what can't be removed now is rubbish for the next writer.
+        guard (try? files.write(manifest.encoded(), to: path + "/" + IndexManifest.copyName)) != nil else { return }
+        let names = replaced.withLock { replaced in
+            defer { replaced = [] }
+            return replaced.subtracting(manifest.fileNames)
+        }
+        for name in names { try? files.remove(path + "/" + name) }
+        try? journal.removeFiles(before: manifest.journal)
     }
 
     // MARK: Files
@@ -293,21 +324,25 @@ final class IndexFolder: Sendable {
     }
 
     /// Whether a name is one that an index gives to its files.
-    private static func isOurs(_ name: String) -> Bool {
-        name == IndexManifest.name || name == "lock" || name.hasSuffix(".partial")
+    static func isOurs(_ name: String) -> Bool {
+        [IndexManifest.name, IndexManifest.copyName, "lock"].contains(name) || name.hasSuffix(".partial")
             || [SegmentFiles.prefix, IndexManifest.livePrefix, "journal-"].contains(where: name.hasPrefix)
     }
 
     private func removeRubbish(beside state: IndexState) throws {
         // A process that was killed may have left the manifest's name unsynced, and the old one needs its files.
         try files.synchronise(folder: path)
-        var needed = manifest.withLock { $0.fileNames }
+        let manifest = manifest.withLock { $0 }
+        if (try? Self.readManifest(at: path, named: IndexManifest.copyName, files: files)) != manifest {
+            try files.write(manifest.encoded(), to: path + "/" + IndexManifest.copyName)
+        }
+        var needed = manifest.fileNames
         for part in state.parts { needed.formUnion(part.files?.named(part.number).map(\.name) ?? []) }
         for name in try files.names(in: path) where !needed.contains(name) {
             let isSegment = name.hasPrefix(SegmentFiles.prefix) || name.hasPrefix(IndexManifest.livePrefix)
             if isSegment || name.hasSuffix(".partial") { try? files.remove(path + "/" + name) }
         }
-        try? journal.removeFiles(before: manifest.withLock { $0.journal })
+        try? journal.removeFiles(before: manifest.journal)
     }
 
     private static func removeAll(in path: String, but kept: Set<String>, files: any FileLayer) throws {
@@ -317,20 +352,39 @@ final class IndexFolder: Sendable {
 
 /// Building a state from a manifest and the journal.
 struct Recovery {
-    private let path: String
+    /// Opens a segment; `nil` leaves it out.
+    typealias Opener = (IndexManifest.SegmentEntry, LiveSlots) throws -> Part?
+
     private let manifest: IndexManifest
     private let tailCapacity: Int
-    private let files: any FileLayer
+    private let open: Opener
     var state = IndexState()
     /// Larger than that of any part.
     private var number = 1
 
     init(path: String, manifest: IndexManifest, tailCapacity: Int, files: any FileLayer) throws {
-        (self.path, self.manifest, self.tailCapacity, self.files) = (path, manifest, tailCapacity, files)
-        let bits = try manifest.live.map { identity in
+        let bits = try Self.liveBits(path: path, manifest: manifest, files: files)
+        try self.init(path: path, manifest: manifest, bits: bits, tailCapacity: tailCapacity) { entry, live in
+            try Part(entry, live: live, in: path, manifest: manifest, files: files)
+        }
+    }
+
+    /// The bits of the live slots of the segments that have dead ones.
+    static func liveBits(path: String, manifest: IndexManifest, files: any FileLayer) throws -> [UInt8]? {
+        try manifest.live.map { identity in
             let file = try BlockFile.open(path + "/" + manifest.liveName, expecting: identity, files: files)
             return try unsafe file.withBytes(0..<file.count) { unsafe Array($0) }
         }
+    }
+
+    init(
+        path: String,
+        manifest: IndexManifest,
+        bits: [UInt8]?,
+        tailCapacity: Int,
+        open: @escaping Opener
+    ) throws {
+        (self.manifest, self.tailCapacity, self.open) = (manifest, tailCapacity, open)
         var next = 0
         for entry in manifest.segments {
             var live = LiveSlots(slots: entry.count)
@@ -345,13 +399,13 @@ struct Recovery {
                 live = LiveSlots(slots: entry.count, bits: Array(bits[next..<next + size]))
                 next += size
             }
-            state.parts.append(try part(entry, live))
+            if let part = try part(entry, live) { state.parts.append(part) }
         }
     }
 
-    private mutating func part(_ entry: IndexManifest.SegmentEntry, _ live: LiveSlots) throws -> Part {
+    private mutating func part(_ entry: IndexManifest.SegmentEntry, _ live: LiveSlots) throws -> Part? {
         number = max(number, entry.number + 1)
-        return try Part(entry, live: live, in: path, manifest: manifest, files: files)
+        return try open(entry, live)
     }
 
     /// Makes a change again.

@@ -45,6 +45,8 @@ struct IndexManifest: Codable, Hashable, Sendable {
     }
 
     static let name = "index.json"
+    /// The same again: for a repair where the manifest itself is damaged.
+    static let copyName = "index.copy.json"
     static let currentFormat = 2
 
     var format = Self.currentFormat

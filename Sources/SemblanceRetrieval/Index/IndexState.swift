@@ -201,6 +201,17 @@ struct IndexState: Sendable {
         return gone
     }
 
+    /// Keeps each id in the part with the highest number alone.
+    mutating func keepOnce() {
+        var seen = Set<Int64>()
+        for index in parts.indices.sorted(by: { parts[$0].number > parts[$1].number }) {
+            for slot in 0..<parts[index].live.slots where parts[index].live[slot] {
+                if seen.insert(unsafe parts[index].ids[slot]).inserted { continue }
+                _ = parts[index].live.remove(slot)
+            }
+        }
+    }
+
     /// The live ones among some ids.
     func live(_ ids: [Int64]) -> [Int64] {
         parts.flatMap { part in

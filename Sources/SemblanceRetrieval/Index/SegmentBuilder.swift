@@ -20,8 +20,8 @@ struct SegmentBuilder {
     let kind: IndexKind
     /// See ``MaintenanceConfiguration/memoryBudget``.
     let memoryBudget: Int?
-    /// Where the part gets its files; `nil` where the index has none.
-    let folder: IndexFolder?
+    /// Who writes the files of a part of that number; `nil` where the index has none.
+    let writer: ((Int) -> SegmentFileWriter)?
     let workers: Workers
 
     /// Rows that are copied at once.
@@ -97,7 +97,7 @@ struct SegmentBuilder {
             }
         }
 
-        let files = folder?.files(of: number)
+        let files = writer?(number)
         do {
             let recipe = SegmentRecipe(kind, count: count, dimension: dimension, memory: memoryBudget)
             var full: FullVectors?

@@ -172,7 +172,7 @@ extension VectorIndex {
             metric: metric,
             kind: kind,
             memoryBudget: maintenance.memoryBudget,
-            folder: folder,
+            writer: folder?.files(of:),
             workers: workers
         )
     }

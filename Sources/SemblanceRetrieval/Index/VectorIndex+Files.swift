@@ -126,7 +126,7 @@ extension VectorIndex {
     ///     trust.
     ///   - readOnly: whether the folder stays as it is, and the lock is left to others.
     ///   - durability: when a change is on the disk.
-    /// - Throws: ``RetrievalError`` with code `.damagedFile` where a file isn't what was written (``IndexRepair`` keeps
+    /// - Throws: ``RetrievalError`` with code `.damagedFile` where a file isn't what was written (``repair(at:)`` keeps
     ///   what is whole), `.fileSystem`; ``FileError`` with code `.locked` where another one writes.
     public static func open(
         at url: URL,

@@ -239,6 +239,17 @@ package final class BlockFileWriter {
         }
     }
 
+    /// Where the body isn't what was written: the bytes of each damaged block, and what is to be said of it.
+    package func damage() -> [(range: Range<Int>, error: any Error)] {
+        stride(from: 0, to: footer.body, by: Self.blockSize).compactMap { start in
+            let range = start..<min(start + Self.blockSize, footer.body)
+            do {
+                try verify(range)
+                return nil
+            } catch { return (range, error) }
+        }
+    }
+
     /// Checks every block that wasn't checked yet.
     package func verifyAll() throws { try verify(0..<footer.body) }
 }
