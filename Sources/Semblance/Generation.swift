@@ -157,6 +157,17 @@ final class Generation: Sendable {
             let number = PassageID(row: row).document
             let head = try DocumentRecord.head(of: bytes)
             let record = try DocumentRecord(reading: bytes)
+            table.next = max(table.next, number + 1)
+            // Two versions of a document are there only after a repair: the newer one counts.
+            if let other = table.entries[head.id] {
+                if other.number > number { return }
+                try index()
+                if let bytes = try snapshot.payload(of: other.rows[0]) {
+                    let old = try DocumentRecord(reading: bytes).document
+                    try searchable.lexical.remove([(other.number, old.content)])
+                    searchable.metadata.remove(number: other.number, old.metadata)
+                }
+            }
             texts.append((number, record.document.content))
             searchable.metadata.insert(number: number, head.metadata)
             table.entries[head.id] = Entry(
@@ -165,13 +176,28 @@ final class Generation: Sendable {
                 hash: head.hash,
                 metadata: head.metadata.hashValue
             )
-            table.next = max(table.next, number + 1)
             if texts.count == 16_384 { try index() }
         }
         try index()
         let (result, read) = (searchable, table)
         self.searchable.withLock { $0 = result }
         self.table.withLock { $0 = read }
+    }
+
+    /// Vectors of no document, which only a repair leaves.
+    func strays() throws -> [Int64] {
+        let (snapshot, _) = vectors.snapshot {}
+        let passages = table.withLock { table in
+            Dictionary(uniqueKeysWithValues: table.entries.values.map { ($0.number, $0.passages) })
+        }
+        var strays: [Int64] = []
+        try snapshot.forEachPayload { row in
+            let id = PassageID(row: row)
+            if Int(id.passage) >= passages[id.document] ?? 0 { strays.append(row) }
+            return false
+        } _: { _, _ in
+        }
+        return strays
     }
 
     func entry(_ id: String) -> Entry? { table.withLock { $0.entries[id] } }

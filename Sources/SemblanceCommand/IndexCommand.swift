@@ -8,7 +8,7 @@ struct IndexCommand: AsyncParsableCommand {
         abstract: "Makes search indexes, and changes and looks after them.",
         subcommands: [
             IndexBuildCommand.self, IndexAddCommand.self, IndexRemoveCommand.self, IndexCompactCommand.self,
-            IndexStatsCommand.self,
+            IndexStatsCommand.self, IndexVerifyCommand.self, IndexRepairCommand.self,
         ]
     )
 }
@@ -151,6 +151,41 @@ struct IndexStatsCommand: AsyncParsableCommand {
         let opened = try SearchIndex.open(at: URL(path: index), readOnly: true, compute: common.compute)
         let statistics = try opened.statistics()
         try common.console.result(statistics) { statistics.description }
+    }
+}
+
+struct IndexVerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Reads every byte of an index and says what is damaged.",
+        discussion: "Ends with 0 only when everything is whole. Changes nothing."
+    )
+
+    @Argument(help: "An index folder.")
+    var index: String
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let report = try SearchIndex.verify(at: URL(path: index))
+        try common.console.result(report) { report.description }
+        if !report.isWhole { throw ExitCode.failure }
+    }
+}
+
+struct IndexRepairCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "repair",
+        abstract: "Makes a damaged index one that opens, and says what was lost.",
+        discussion: "Nothing is destroyed: files that are not used any more move to a folder inside the index."
+    )
+
+    @Argument(help: "An index folder that nobody writes.")
+    var index: String
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let report = try await SearchIndex.repair(at: URL(path: index))
+        try common.console.result(report) { report.description }
     }
 }
 

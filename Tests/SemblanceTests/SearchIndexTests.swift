@@ -185,6 +185,36 @@ import Testing
         }
     }
 
+    @Test func `a damaged index is found out, and repaired to what is whole`() async throws {
+        try await withTemporaryFolder { folder in
+            let place = folder.appending(path: "index")
+            let index = try await SearchIndex.build(Self.documents, with: Self.embedder(seed: 1), at: place)
+            try await index.upsert([
+                SearchDocument(id: "geo", text: "collects stamps"), SearchDocument(id: "new", text: "x"),
+            ])
+            try await index.remove(["astro"])
+            try await index.close()
+            #expect(try SearchIndex.verify(at: place).isWhole)
+            #expect(try await SearchIndex.repair(at: place).keptIn == nil)
+            // Without its journal the index has the documents that were built into the segment, old versions too.
+            let vectors = place.appending(path: "vectors-1")
+            let names = try FileManager.default.contentsOfDirectory(atPath: vectors.path)
+            for name in names where name.hasPrefix("journal-") {
+                let file = vectors.appending(path: name)
+                try Data(Data(contentsOf: file).prefix(100)).write(to: file)
+            }
+            #expect(try !SearchIndex.verify(at: place).isWhole)
+            #expect(throws: (any Error).self) { try SearchIndex.open(at: place) }
+            let report = try await SearchIndex.repair(at: place)
+            #expect(report.keptIn != nil)
+            #expect(try SearchIndex.verify(at: place).isWhole)
+            let repaired = try SearchIndex.open(at: place)
+            #expect(repaired.contains("plumb") && repaired.contains("empty") && !repaired.contains("new"))
+            #expect(try await repaired.search("mends pipes", count: 9)[0].document.id == "plumb")
+            #expect(try await repaired.search("x", count: 9).count == repaired.count)
+        }
+    }
+
     @Test func `many tasks search and change at once`() async throws {
         try await withTemporaryFolder { folder in
             let index = try await SearchIndex.create(

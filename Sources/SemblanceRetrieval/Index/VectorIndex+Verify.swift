@@ -9,6 +9,8 @@ public struct VerificationReport: Hashable, Sendable, Codable, CustomStringConve
         public var file: String
         /// What is wrong with it.
         public var message: String
+
+        package init(file: String, message: String) { (self.file, self.message) = (file, message) }
     }
 
     /// How many files were read.
