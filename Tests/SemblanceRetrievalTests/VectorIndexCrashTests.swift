@@ -256,6 +256,34 @@ extension SimulatedDisk {
         }
     }
 
+    /// Of a tail and a segment that a replay brings back together, sealing one must not take the other.
+    @Test func `a segment that only the journal names outlives the tail before it`() async throws {
+        for operation in 1...40 {
+            var life = try IndexLife(seed: 4)
+            let vectors = clustered(110, IndexLife.dimension, seed: 1)
+            let ids = (0..<110).map { Int64($0) }
+            try await life.index.add(vectors.rows(0..<10), ids: Array(ids[..<10]))
+            life.disk.fail(at: life.disk.operations + operation, lasting: true)
+            let worked = (try? await life.index.add(vectors.rows(10..<110), ids: Array(ids[10...]))) != nil
+            life.disk = life.disk.kill()
+            for round in 0..<2 {
+                let index = try VectorIndex.open(
+                    at: IndexLife.folder,
+                    readOnly: false,
+                    durability: .everyWrite,
+                    maintenance: MaintenanceConfiguration(),
+                    options: ComputeOptions(threads: 1),
+                    files: life.disk
+                ).index
+                #expect(index.count == 110 || !worked && index.count == 10, "operation \(operation), \(round)")
+                let count = index.count
+                try await index.compact()
+                #expect(index.count == count, "operation \(operation), \(round)")
+                life.disk = life.disk.kill()
+            }
+        }
+    }
+
     @Test(arguments: 0..<3 as Range<UInt64>)
     func `whatever fails once, what threw is out and what was acknowledged is there`(seed: UInt64) async throws {
         func script(_ life: inout IndexLife) async throws {

@@ -152,7 +152,7 @@ final class IndexFolder: Sendable {
                 expecting: manifest.known
             ) { try unsafe recovery.replay($0, $1) }
             try demand(sequence)
-            return Contents(manifest: manifest, state: recovery.state, folder: nil)
+            return Contents(manifest: manifest, state: recovery.finish(closingTails: false), folder: nil)
         }
         let journal = try unsafe Journal.open(
             path,
@@ -170,11 +170,10 @@ final class IndexFolder: Sendable {
             manifest: manifest,
             lock: lock
         )
-        // Several tails are sealed together; what comes now begins another.
-        if recovery.state.parts.count(where: \.isTail) > 1 { recovery.state.closeTails() }
+        let state = recovery.finish(closingTails: true)
         // A full disk is no reason not to open.
-        try? folder.removeRubbish(beside: recovery.state)
-        return Contents(manifest: manifest, state: recovery.state, folder: folder)
+        try? folder.removeRubbish(beside: state)
+        return Contents(manifest: manifest, state: state, folder: folder)
     }
 
     static func readManifest(
@@ -358,9 +357,7 @@ struct Recovery {
     private let manifest: IndexManifest
     private let tailCapacity: Int
     private let open: Opener
-    var state = IndexState()
-    /// Larger than that of any part.
-    private var number = 1
+    private(set) var state = IndexState()
 
     init(path: String, manifest: IndexManifest, tailCapacity: Int, files: any FileLayer) throws {
         let bits = try Self.liveBits(path: path, manifest: manifest, files: files)
@@ -399,13 +396,8 @@ struct Recovery {
                 live = LiveSlots(slots: entry.count, bits: Array(bits[next..<next + size]))
                 next += size
             }
-            if let part = try part(entry, live) { state.parts.append(part) }
+            if let part = try open(entry, live) { state.parts.append(part) }
         }
-    }
-
-    private mutating func part(_ entry: IndexManifest.SegmentEntry, _ live: LiveSlots) throws -> Part? {
-        number = max(number, entry.number + 1)
-        return try open(entry, live)
     }
 
     /// Makes a change again.
@@ -423,17 +415,24 @@ struct Recovery {
                         capacity: max(tailCapacity, change.ids.count),
                         hasPayloads: manifest.hasPayloads
                     ),
-                    number: number,
+                    number: 0,
                     journal: manifest.journal
                 )
-                number += 1
             }
             _ = state.apply(change, removingFrom: range(state))
         case .segment(let entry, let removed):
             // One that is known is among the segments, or was merged into one of them.
-            let part = try isKnown ? nil : part(entry, LiveSlots(slots: entry.count))
+            let part = try isKnown ? nil : open(entry, LiveSlots(slots: entry.count))
             _ = state.remove(removed, from: range(state))
             if let part { state.insert(part) }
         }
+    }
+
+    /// All records were replayed: segments among them may have had any number.
+    mutating func finish(closingTails: Bool) -> IndexState {
+        state.renumberTails()
+        // Several tails are sealed together; what comes now begins another.
+        if closingTails, state.parts.count(where: \.isTail) > 1 { state.closeTails() }
+        return state
     }
 }

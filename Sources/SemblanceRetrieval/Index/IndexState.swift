@@ -67,7 +67,7 @@ struct Part: Sendable {
     }
 
     /// One of a kind in its index; also the number of its files.
-    let number: Int
+    fileprivate(set) var number: Int
     let rows: Rows
     var live: LiveSlots
     /// The journal's file that has the first change of a tail.
@@ -182,6 +182,15 @@ struct IndexState: Sendable {
     /// No tail takes rows any more.
     mutating func closeTails() {
         for index in parts.indices where parts[index].isTail { parts[index].isClosed = true }
+    }
+
+    /// Gives the tails numbers behind those of all segments.
+    mutating func renumberTails() {
+        var last = parts.reduce(0) { $1.isTail ? $0 : max($0, $1.number) }
+        for index in parts.indices where parts[index].isTail {
+            last += 1
+            parts[index].number = last
+        }
     }
 
     /// Puts a sealed part before the tails.

@@ -165,8 +165,9 @@ private struct Repair {
             // The journal can't be read at all.
             report.damage.append(.init(file: "journal", message: error.message))
         }
-        if report.removedMayBeBack { recovery.state.keepOnce() }
-        return (recovery.state, sequence)
+        var state = recovery.finish(closingTails: true)
+        if report.removedMayBeBack { state.keepOnce() }
+        return (state, sequence)
     }
 
     /// Makes the folder for what isn't used any more, with the manifest as it is.
