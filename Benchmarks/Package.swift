@@ -8,7 +8,10 @@ let package = Package(
         .package(name: "Semblance", path: ".."),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     ],
-    targets: ["IndexBenchmark", "ProductBenchmark", "TokenizerBenchmark", "LatencyBenchmark", "CrashBenchmark", "ChurnBenchmark"].map { name in
+    targets: [
+        "IndexBenchmark", "ProductBenchmark", "TokenizerBenchmark", "LatencyBenchmark", "CrashBenchmark",
+        "ChurnBenchmark",
+    ].map { name in
         .executableTarget(
             name: name,
             dependencies: [

@@ -128,6 +128,44 @@ import Testing
         try await index.write(to: folder("new"))
     }
 
+    @Test(arguments: ["exact", "hnsw", "int8"])
+    func `vectors go to the files of others and come back`(kind: String) async throws {
+        let folder = try TemporaryFolder()
+        let vectors = clustered(300, 8, seed: 30)
+        let ids = (0..<300).map { Int64($0 * 7 - 50) }
+        let index = try VectorIndex(of: vectors, ids: ids, metric: .l2, kind: IndexKind(parsing: kind))
+        try await index.remove([ids[3]])
+        try await index.upsert(vectors.rows(4..<5), ids: [1_000_000])
+        try await index.exportNPY(vectors: folder("v.npy"), ids: folder("i.npy"))
+        try await index.exportJSONLines(to: folder("v.jsonl"))
+        try await index.exportFAISS(to: folder("v.faiss"))
+        let (npy, lines) = try (VectorIndex(dimension: 8, metric: .l2), VectorIndex(dimension: 8, metric: .l2))
+        #expect(try await npy.upsertNPY(vectors: folder("v.npy"), ids: folder("i.npy")) == 300)
+        #expect(try await lines.upsertJSONLines(folder("v.jsonl")) == 300)
+        let file = try VectorIndex.open(at: folder("v.faiss"))
+        let exact = try await index.converted(to: .exact)
+        let query = vectors[row: 9]
+        let expected = try exact.nearest(to: query, count: 300)
+        for copy in [npy, lines, exact] {
+            #expect(copy.ids == index.ids)
+            #expect(try copy.nearest(to: query, count: 300) == expected)
+        }
+        #expect(file.ids == index.ids && file.count == 300)
+        #expect(try await npy.upsertNPY(vectors: folder("v.npy")) == 300)
+        #expect(npy.count > 300)
+        // What isn't such a file is an error that names it.
+        let good = try Data(contentsOf: folder("v.npy"))
+        for bad in [Data(), good.prefix(40), good.prefix(good.count - 4), good + [0], Data("hello there, world".utf8)] {
+            try bad.write(to: folder("bad.npy"))
+            await #expect(throws: FileError.self) { try await npy.upsertNPY(vectors: folder("bad.npy")) }
+        }
+        await #expect(throws: FileError.self) { try await npy.upsertNPY(vectors: folder("i.npy")) }
+        try Data(#"{"id": 1, "vector": [1, 2]}"#.utf8).write(to: folder("bad.jsonl"))
+        await #expect(throws: RetrievalError.self) { try await npy.upsertJSONLines(folder("bad.jsonl")) }
+        let empty = try VectorIndex(dimension: 8)
+        await #expect(throws: RetrievalError.self) { try await empty.exportFAISS(to: folder("empty.faiss")) }
+    }
+
     private struct Expected: Decodable {
         struct File: Decodable {
             let metric: Metric

@@ -17,7 +17,7 @@ internal import SemblanceNumerics
 struct SegmentBuilder {
     let dimension: Int
     let metric: Metric
-    let kind: IndexKind
+    var kind: IndexKind
     /// See ``MaintenanceConfiguration/memoryBudget``.
     let memoryBudget: Int?
     /// Who writes the files of a part of that number; `nil` where the index has none.
