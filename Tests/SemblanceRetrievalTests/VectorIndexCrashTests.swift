@@ -31,6 +31,8 @@ private struct IndexLife {
     var isFailing = false
     /// The states since the last sync, where changes don't wait for one.
     var unsynced: [Entries] = []
+    /// What a loss of power may bring back where a change that threw was found and nothing was written since.
+    var rivals: [Entries] = []
     /// Waits for the background after each change, so that a seed does the same each time.
     let isQuiet: Bool
     private var made: UInt64 = 0
@@ -107,7 +109,7 @@ private struct IndexLife {
             unsynced.append(entries)
             entries = next
             // A change of nothing leaves no trace.
-            if !change.ids.isEmpty || !change.removed.isEmpty { others = [] }
+            if !change.ids.isEmpty || !change.removed.isEmpty { (others, rivals) = ([], []) }
             if durability == .everyWrite { unsynced = [] }
         } catch is FileError {
             others.append(next)
@@ -119,7 +121,7 @@ private struct IndexLife {
     mutating func flush() async throws {
         do {
             try await index.flush()
-            (unsynced, others) = ([], [])
+            (unsynced, others, rivals) = ([], [], [])
         } catch is FileError {}
     }
 
@@ -131,7 +133,7 @@ private struct IndexLife {
     mutating func closeAndOpen() async throws {
         do {
             try await index.close()
-            (others, unsynced) = ([], [])
+            (others, unsynced, rivals) = ([], [], [])
         } catch is FileError {
             return
         }
@@ -139,18 +141,23 @@ private struct IndexLife {
     }
 
     /// The process ends.
-    mutating func kill() throws { try open(disk.kill(), among: [entries] + (isFailing ? others : [])) }
+    mutating func kill() throws {
+        // What a sync that failed took out of the journal is in the memory alone until the disk works again.
+        let lost = isFailing || !others.isEmpty ? unsynced : []
+        try open(disk.kill(), among: [entries] + (isFailing ? others : []) + lost + rivals)
+    }
 
     mutating func losePower() throws {
         try open(
             disk.losePower(seed: random.next()),
-            among: [entries] + (isFailing ? others : []) + unsynced
+            among: [entries] + (isFailing ? others : []) + unsynced + rivals
         )
-        unsynced = []
+        (unsynced, rivals) = ([], [])
     }
 
     private mutating func open(_ found: SimulatedDisk, among possible: [Entries]) throws {
         past += disk.history + ["--- \(found.names.count) names"]
+        let before = entries
         disk = found
         for isReadOnly in [true, false] {
             do {
@@ -167,6 +174,7 @@ private struct IndexLife {
             }
             entries = try check(index, among: possible, "after opening")
         }
+        if entries != before { rivals.append(before) }
         (others, isFailing) = ([], false)
     }
 

@@ -121,13 +121,13 @@ import Testing
             } catch is FileError {
                 outcomes[2] += 1
             }
-            if round % 4 == 0 { try repair(disk, what) }
+            if round % 4 == 0 { try repair(disk, what, isForged) }
         }
         #expect(outcomes.allSatisfy { $0 > 0 })
     }
 
     /// What doesn't open opens after a repair, unless nothing says what it was.
-    private func repair(_ disk: SimulatedDisk, _ what: String) throws {
+    private func repair(_ disk: SimulatedDisk, _ what: String, _ isForged: Bool) throws {
         do {
             let report = try VectorIndex.repair(at: SampleFolder.path, files: disk)
             let index = try SampleFolder.open(disk, readOnly: false)
@@ -138,7 +138,7 @@ import Testing
             let manifests = [IndexManifest.name, IndexManifest.copyName].filter {
                 (try? IndexFolder.readManifest(at: SampleFolder.path, named: $0, files: disk)) != nil
             }
-            #expect(manifests.isEmpty, "\(what): \(error)")
+            #expect(manifests.isEmpty || isForged, "\(what): \(error)")
         }
     }
 }
