@@ -3,13 +3,15 @@ import Semblance
 import SemblanceTestSupport
 import Testing
 
-@Suite struct SearchEvaluationTests {
+@Suite(.serialized) struct SearchEvaluationTests {
     private static func dataset() throws -> RetrievalDataset {
-        let jobs = ["geologist rocks", "astronomer stars", "plumber pipes", "baker bread", "tailor cloth", "miner rocks"]
+        let jobs = "geologist rocks, astronomer stars, plumber pipes, baker bread, tailor cloth, miner rocks"
+            .components(separatedBy: ", ")
         return try RetrievalDataset(
             documents: jobs.enumerated().map { .init(id: "d\($0)", title: $1, text: "works with \($1)") },
             queries: [
-                .init(id: "q0", text: "studies rocks"), .init(id: "q1", text: "looks at stars"),
+                .init(id: "q0", text: "studies rocks"),
+                .init(id: "q1", text: "looks at stars"),
                 .init(id: "q2", text: "bread and cloth"),
             ],
             judgements: ["q0": ["d0": 2, "d5": 1], "q1": ["d1": 1], "q2": ["d4": 1, "missing": 1]]
