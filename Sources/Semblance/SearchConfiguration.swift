@@ -60,6 +60,8 @@ public struct SearchOptions: Hashable, Sendable {
     /// `nil`, the default, is five times the count, at least 100.
     public var candidates: Int?
 
+    static let leastCandidates = 100
+
     /// The defaults.
     public init() {}
 

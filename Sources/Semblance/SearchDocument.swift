@@ -54,7 +54,9 @@ extension SearchDocument: Codable {
 }
 
 /// A document that was found.
-public struct SearchHit: Hashable, Sendable {
+///
+/// As JSON: `{"document": {…}, "score": 0.8, "passage": [0, 120]}`.
+public struct SearchHit: Hashable, Sendable, Codable {
     /// The document.
     public let document: SearchDocument
     /// Its score; greater is better. What it means depends on the search: see ``SearchMode``.

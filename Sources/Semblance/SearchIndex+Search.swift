@@ -132,7 +132,7 @@ extension Generation {
         if case .hybrid(let fusion) = options.mode { try fusion.validate(lists: 2) }
         let snapshot = try snapshot(filter)
         guard count > 0 else { return texts.map { _ in [] } }
-        let candidates = max(count, options.candidates ?? max(100, min(count, 1 << 20) * 5))
+        let candidates = max(count, options.candidates ?? max(SearchOptions.leastCandidates, min(count, 1 << 20) * 5))
         let isList = options.diversity != nil || options.mode != .dense && options.mode != .lexical
         let wanted = isList ? candidates : count
 

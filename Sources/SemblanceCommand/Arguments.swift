@@ -10,6 +10,7 @@ extension MiningConfiguration.Pick: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Role: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
+extension RankFusion.Method: ExpressibleByArgument {}
 
 extension IndexKind: ExpressibleByArgument {
     /// A kind in words.

@@ -6,7 +6,10 @@ struct EvaluateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
         abstract: "Measures how well a model finds the relevant documents of a BEIR folder.",
-        discussion: "Values come with 95 % bootstrap intervals; a baseline with a paired randomisation test on ndcg@10."
+        discussion: """
+            Values come with 95 % bootstrap intervals; a baseline with a paired randomisation test on ndcg@10. \
+            `--mode all` searches by meaning, by words and by both, and tests each against each.
+            """
     )
 
     @Argument(help: "A model folder.")
@@ -17,26 +20,32 @@ struct EvaluateCommand: AsyncParsableCommand {
     var split = "test"
     @Option(help: "The index searched: exact, hnsw, ivf, or a FAISS factory string.")
     var through = IndexKind.exact
+    @Option(help: "Search by meaning (dense), words (lexical), both (hybrid), or each in turn (all).")
+    var mode = EvaluatedMode.dense
+    @Option(help: "How both become one: reciprocal-rank or weighted-sum.")
+    var fusion = RankFusion.Method.reciprocalRank
+    @Option(help: ArgumentHelp("What meaning and words weigh in it.", valueName: "dense,lexical"))
+    var weights = Weights(values: [1, 1])
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        if mode == .all, baseline != nil {
+            throw ValidationError("--mode all compares the modes with each other: give no --baseline")
+        }
+    }
+
     func run() async throws {
         let dataset = try RetrievalDataset(contentsOf: URL(path: folder), split: split)
-        func evaluate(_ model: String) async throws -> RetrievalReport {
-            try await Evaluator.retrieval(
-                Embedder(contentsOf: URL(path: model)),
-                on: dataset,
-                through: through,
-                compute: common.compute
-            )
-        }
-        let report = try await evaluate(model)
+        if mode == .all { return try await compareModes(on: dataset) }
+        let report = try await evaluate(model, on: dataset, by: [mode])[0]
         var result = EvaluationResult(summary: report.summary)
         if let baseline {
             let other =
                 baseline == "bm25"
-                ? try await Evaluator.lexical(on: dataset, compute: common.compute) : try await evaluate(baseline)
+                ? try await Evaluator.lexical(on: dataset, compute: common.compute)
+                : try await evaluate(baseline, on: dataset, by: [mode])[0]
             result.baseline = other.summary
             result.pValue = try report.pairedRandomizationTest(against: other, on: .ndcg(10)).pValue
         }
@@ -46,6 +55,106 @@ struct EvaluateCommand: AsyncParsableCommand {
             let test = result.pValue.map { "\np = \($0.formatted(digits: 4)) for ndcg@10 (paired randomisation test)" }
             return table(systems) + (test ?? "")
         }
+    }
+
+    private func evaluate(
+        _ model: String,
+        on dataset: RetrievalDataset,
+        by modes: [EvaluatedMode]
+    ) async throws -> [RetrievalReport] {
+        let embedder = try Embedder(contentsOf: URL(path: model))
+        if modes == [.dense] {
+            return [
+                try await Evaluator.retrieval(embedder, on: dataset, through: through, compute: common.compute)
+            ]
+        }
+        return try await Evaluator.retrieval(
+            embedder,
+            on: dataset,
+            by: modes.map { mode in
+                switch mode {
+                case .lexical: .lexical
+                case .hybrid: .hybrid(RankFusion(fusion, weights: weights.values))
+                default: .dense
+                }
+            },
+            configuration: SearchConfiguration(kind: through),
+            compute: common.compute
+        )
+    }
+
+    private func compareModes(on dataset: RetrievalDataset) async throws {
+        let modes: [EvaluatedMode] = [.lexical, .dense, .hybrid]
+        let reports = try await evaluate(model, on: dataset, by: modes)
+        var result = ModeComparison(systems: zip(modes, reports).map { ($0.rawValue, $1.summary) })
+        for (first, second) in [(2, 0), (2, 1), (1, 0)] {
+            let test = try reports[first].pairedRandomizationTest(against: reports[second], on: .ndcg(10))
+            result.tests.append(
+                .init(
+                    first: modes[first].rawValue,
+                    second: modes[second].rawValue,
+                    difference: test.difference,
+                    pValue: test.pValue
+                )
+            )
+        }
+        try common.console.result(result) {
+            let tests = result.tests.map { test in
+                "\(test.first) − \(test.second): \(test.difference.formatted(digits: 4)), "
+                    + "p = \(test.pValue.formatted(digits: 4))"
+            }
+            return table(result.systems) + "\nndcg@10, paired randomisation tests\n  " + tests.joined(separator: "\n  ")
+        }
+    }
+}
+
+/// What `evaluate` searches by.
+enum EvaluatedMode: String, ExpressibleByArgument, CaseIterable {
+    case dense, lexical, hybrid, all
+}
+
+/// What the lists of a fusion weigh, as an argument: `1,0.5`.
+struct Weights: ExpressibleByArgument {
+    let values: [Double]
+
+    init(values: [Double]) { self.values = values }
+
+    init?(argument: String) {
+        values = argument.split(separator: ",", omittingEmptySubsequences: false).compactMap { Double($0) }
+        guard values.count == 2, values.allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
+    }
+
+    var defaultValueDescription: String { values.map(\.description).joined(separator: ",") }
+}
+
+/// The JSON of `evaluate --mode all`.
+private struct ModeComparison: Encodable {
+    struct Test: Encodable {
+        let first: String
+        let second: String
+        let difference: Double
+        let pValue: Double
+
+        enum CodingKeys: String, CodingKey {
+            case first, second, difference
+            case pValue = "p_value"
+        }
+    }
+
+    let systems: [(name: String, summary: RetrievalSummary)]
+    var tests: [Test] = []
+
+    enum CodingKeys: String, CodingKey {
+        case modes, tests
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(
+            Dictionary(systems.map { ($0.name, $0.summary) }, uniquingKeysWith: { first, _ in first }),
+            forKey: .modes
+        )
+        try container.encode(tests, forKey: .tests)
     }
 }
 

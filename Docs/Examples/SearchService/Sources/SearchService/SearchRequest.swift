@@ -1,0 +1,58 @@
+import Hummingbird
+import Semblance
+
+/// A search, as JSON or as the query of a URL: `?query=…&count=10&filter=year%20%3E%202020&mode=hybrid`.
+struct SearchRequest: Decodable {
+    let query: String
+    /// 10 if missing.
+    let count: Int?
+    /// In words, such as `language = "en" and year >= 2020`.
+    let filter: String?
+    /// `dense`, `lexical` or `hybrid`; `hybrid` if missing.
+    let mode: String?
+
+    func answer(from index: SearchIndex) async throws -> SearchResponse {
+        let count = count ?? 10
+        guard (1...1000).contains(count) else {
+            throw HTTPError(.badRequest, message: "count is \(count): it must be from 1 to 1000")
+        }
+        let hits = try await index.search(
+            query,
+            count: count,
+            where: filter.map { try Filter(parsing: $0) },
+            options: SearchOptions(mode: searchMode())
+        )
+        return SearchResponse(hits: hits)
+    }
+
+    private func searchMode() throws -> SearchMode {
+        switch mode {
+        case "dense": .dense
+        case "lexical": .lexical
+        case "hybrid", nil: .hybrid
+        case let other?:
+            throw HTTPError(.badRequest, message: "mode is \"\(other)\": it must be dense, lexical or hybrid")
+        }
+    }
+}
+
+extension SearchRequest {
+    /// Reads the query of a URL.
+    init(_ parameters: Parameters) throws {
+        guard let query = parameters.get("query") else { throw HTTPError(.badRequest, message: "query is missing") }
+        self.query = query
+        count = try parameters.get("count").map { text in
+            guard let count = Int(text) else {
+                throw HTTPError(.badRequest, message: "count is \"\(text)\": it must be a number")
+            }
+            return count
+        }
+        filter = parameters.get("filter")
+        mode = parameters.get("mode")
+    }
+}
+
+/// What was found, best first.
+struct SearchResponse: ResponseCodable {
+    let hits: [SearchHit]
+}
