@@ -41,7 +41,7 @@ import Testing
     @Test func `a fusion in which one list weighs all scores as that list`() async throws {
         let dataset = try Self.dataset()
         let embedder = try await Self.embedder(of: dataset)
-        let modes = [[1.0, 0], [0, 1]].flatMap { weights in
+        let modes = [[1.0, 0], [0, 1]].flatMap { weights -> [SearchMode] in
             RankFusion.Method.allCases.map { SearchMode.hybrid(RankFusion($0, weights: weights)) }
         }
         let reports = try await Evaluator.retrieval(
