@@ -35,9 +35,10 @@ package struct AtomicFolder: Sendable {
         do {
             try files.createDirectory(at: fresh, withIntermediateDirectories: true)
         } catch {
+            let reason = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error ?? error
             throw FileError(
                 .unwritable,
-                message: "\(folder.path) can't be written (\(error.localizedDescription)): "
+                message: "\(folder.path) can't be written (\(reason.localizedDescription)): "
                     + "check the rights and the space left in \(parent.path)"
             )
         }

@@ -86,12 +86,16 @@ import Testing
             }
             try await check(index)
             try await index.close()
+            try await index.close()
+            await #expect(throws: RetrievalError.self) { try await index.remove(["geo"]) }
             let opened = try SearchIndex.open(at: place)
             try await check(opened)
             try await opened.compact()
             try await check(opened)
             #expect(throws: FileError.self) { try SearchIndex.open(at: place) }
-            try await check(SearchIndex.open(at: place, readOnly: true))
+            let reader = try SearchIndex.open(at: place, readOnly: true)
+            try await check(reader)
+            try await reader.close()
         }
     }
 

@@ -272,13 +272,13 @@ extension VectorIndex {
     /// Ends the changes: waits for those under way and for the background, makes everything durable, and lets go of the
     /// folder. Searches go on; changes throw ``RetrievalError`` with code `.readOnly`.
     ///
-    /// An index that isn't closed loses nothing either; opening it takes a little longer.
+    /// An index that isn't closed loses nothing either; opening it takes a little longer. One that is closed, or was
+    /// opened for reading, has nothing to end.
     public func close() async throws {
-        guard let folder else { return }
-        try refuseReadOnly()
+        guard let folder, !isReadOnly.load(ordering: .relaxed) else { return }
         await settle()
         try await onChanges { [self] in
-            try refuseReadOnly()
+            if isReadOnly.load(ordering: .relaxed) { return }
             try folder.close(current)
             isReadOnly.store(true, ordering: .relaxed)
         }

@@ -22,8 +22,8 @@ func router(of index: SearchIndex) -> Router<BasicRequestContext> {
         return HTTPResponse.Status.noContent
     }
 
-    router.get("search") { request, _ in
-        try await SearchRequest(request.uri.queryParameters).answer(from: index)
+    router.get("search") { request, context in
+        try await request.uri.decodeQuery(as: SearchRequest.self, context: context).answer(from: index)
     }
     router.post("search") { request, _ in
         try await request.json(SearchRequest.self).answer(from: index)

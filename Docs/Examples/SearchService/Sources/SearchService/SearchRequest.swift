@@ -36,22 +36,6 @@ struct SearchRequest: Decodable {
     }
 }
 
-extension SearchRequest {
-    /// Reads the query of a URL.
-    init(_ parameters: Parameters) throws {
-        guard let query = parameters.get("query") else { throw HTTPError(.badRequest, message: "query is missing") }
-        self.query = query
-        count = try parameters.get("count").map { text in
-            guard let count = Int(text) else {
-                throw HTTPError(.badRequest, message: "count is \"\(text)\": it must be a number")
-            }
-            return count
-        }
-        filter = parameters.get("filter")
-        mode = parameters.get("mode")
-    }
-}
-
 /// What was found, best first.
 struct SearchResponse: ResponseCodable {
     let hits: [SearchHit]
