@@ -221,7 +221,13 @@ final class IndexFolder: Sendable {
 
     func synchronise() throws {
         try restore()
-        try journal.synchronise()
+        do {
+            try journal.synchronise()
+        } catch {
+            // For who only loses the process.
+            try? restore()
+            throw error
+        }
         unsynced.withLock { $0 = [] }
     }
 
