@@ -8,6 +8,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20, SMALLEST = 1024, CLASSES = 48 * 8 };
 
@@ -94,6 +97,12 @@ static void trim_to(size_t bytes) {
             free(entry);
         }
     }
+}
+
+void semblance_heap_trim(void) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }
 
 void semblance_buffer_trim(void) {

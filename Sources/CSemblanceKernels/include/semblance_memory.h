@@ -13,6 +13,9 @@ void semblance_buffer_release(void *_Nullable buffer, size_t bytes);
 /// Sets `count` floats to one value.
 void semblance_fill(float *_Nonnull x, size_t count, float value);
 
+/// Returns what the C library keeps of freed memory to the system, where it can be asked to.
+void semblance_heap_trim(void);
+
 /// Returns every kept buffer to the system.
 void semblance_buffer_trim(void);
 

@@ -1,3 +1,4 @@
+internal import CSemblanceKernels
 internal import SemblanceNumerics
 internal import Synchronization
 
@@ -90,6 +91,8 @@ extension VectorIndex {
             while true {
                 do {
                     while let parts = next(current) { try await rebuild(parts) }
+                    // Old parts were large, and the C library keeps some of what they leave.
+                    semblance_heap_trim()
                     upkeep.stepped(nil)
                 } catch {
                     // The state is as it was; the next change tries again.
