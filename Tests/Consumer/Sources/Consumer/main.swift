@@ -32,12 +32,13 @@ let documents = training.prefix(1000).map { $0.positives[0] }
 let vectors = try await embedder.embed(documents)
 let index = try VectorIndex(dimension: embedder.dimension, metric: .cosine, kind: .hnsw)
 try await index.add(vectors, ids: Array(0..<Int64(documents.count)))
+try await index.compact()
 
 let folder = FileManager.default.temporaryDirectory.appending(path: "semblance-consumer-\(UUID())")
 defer { try? FileManager.default.removeItem(at: folder) }
 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
 try embedder.write(to: folder.appending(path: "model"))
-try index.write(to: folder.appending(path: "vectors"))
+try await index.write(to: folder.appending(path: "vectors"))
 let opened = try Embedder(contentsOf: folder.appending(path: "model"))
 let openedIndex = try VectorIndex.open(at: folder.appending(path: "vectors"))
 
