@@ -115,6 +115,12 @@ public final class SearchIndex: Sendable {
         maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
         compute: ComputeOptions = ComputeOptions()
     ) async throws -> SearchIndex {
+        if FileManager.default.fileExists(atPath: folder.appending(path: SearchLayout.manifest).path) {
+            throw SearchIndexError(
+                code: .exists,
+                message: "\(folder.path) holds a search index already: open it, or name another folder"
+            )
+        }
         let empty = try await build([], with: embedder, at: folder, configuration: configuration, compute: compute)
         try await empty.close()
         return try open(at: folder, durability: durability, maintenance: maintenance, compute: compute)
@@ -210,6 +216,8 @@ public struct SearchIndexError: Error, Hashable, Sendable, CustomStringConvertib
         public static let notAnIndex = Code(name: "notAnIndex")
         /// A file is damaged or belongs to another index or model.
         public static let mismatch = Code(name: "mismatch")
+        /// There is an index already.
+        public static let exists = Code(name: "exists")
         /// A document is too large, or its fields are.
         public static let unusableDocument = Code(name: "unusableDocument")
         /// The index is moving to another model already.

@@ -93,6 +93,8 @@ import Testing
             try await opened.compact()
             try await check(opened)
             #expect(throws: FileError.self) { try SearchIndex.open(at: place) }
+            let embedder = index.embedder
+            await #expect(throws: SearchIndexError.self) { try await SearchIndex.create(at: place, with: embedder) }
             let reader = try SearchIndex.open(at: place, readOnly: true)
             try await check(reader)
             try await reader.close()
