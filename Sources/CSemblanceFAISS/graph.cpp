@@ -137,6 +137,10 @@ public:
     Candidate &operator[](size_t place) { return entries[place]; }
     const Candidate *begin() const { return entries.data(); }
     const Candidate *end() const { return entries.data() + size; }
+    /// What a candidate must be nearer than.
+    float bound() const {
+        return size == entries.size() ? entries[size - 1].distance : std::numeric_limits<float>::infinity();
+    }
 
     /// Where it went; the number of candidates where it is too far.
     size_t insert(Slot slot, float distance) {
@@ -185,11 +189,9 @@ void descend(
 }
 
 /// Follows links on `level` from the candidates in `pool`, always from the nearest one not yet followed, until all have
-/// been. Every slot that is measured on the way is shown to `visit`.
-template <class Distances, class Visit>
-void walk(
-    const faiss::HNSW &graph, const Distances &distances, int level, Pool &pool, Scratch &scratch, Visit visit
-) {
+/// been.
+template <class Distances>
+void walk(const faiss::HNSW &graph, const Distances &distances, int level, Pool &pool, Scratch &scratch) {
     uint8_t *tags = scratch.tags.data();
     const uint8_t epoch = scratch.epoch;
     Slot *fresh = scratch.fresh.data();
@@ -214,16 +216,58 @@ void walk(
         size_t lowest = place + 1;
         measure(distances, fresh, count, [&](Slot slot, float distance) {
             lowest = std::min(lowest, pool.insert(slot, distance));
-            visit(slot, distance);
         });
         place = lowest;
     }
 }
 
+/// As `walk` on the lowest level, with a pool of allowed slots alone: on the way to them any slot is followed that is
+/// nearer than the worst of the pool. So the effort goes up by itself where few are allowed, or far from the query.
+/// False where more than `limit` slots were measured.
+template <class Distances>
+bool walk_allowed(
+    const faiss::HNSW &graph, const Distances &distances, Slot entry, float entry_distance, const Allowed &allowed,
+    size_t limit, Pool &pool, Scratch &scratch
+) {
+    uint8_t *tags = scratch.tags.data();
+    const uint8_t epoch = scratch.epoch;
+    Slot *fresh = scratch.fresh.data();
+    auto farther = [](const Candidate &a, const Candidate &b) { return nearer(b, a); };
+    std::vector<Candidate> open; // a heap, the nearest on top
+    auto meet = [&](Slot slot, float distance) {
+        if (!(distance < pool.bound())) return;
+        open.push_back({distance, uint32_t(slot)});
+        std::push_heap(open.begin(), open.end(), farther);
+        if (allowed(size_t(slot))) pool.insert(slot, distance);
+    };
+    tags[entry] = epoch;
+    meet(entry, entry_distance);
+    for (size_t measured = 0; !open.empty() && !(open[0].distance > pool.bound());) {
+        if (measured > limit) return false;
+        Links next = links(graph, open[0].slot(), 0);
+        std::pop_heap(open.begin(), open.end(), farther);
+        open.pop_back();
+        size_t count = 0;
+        for (const Slot *link = next.begin; link < next.end && *link >= 0; link++) {
+            if (tags[*link] == epoch) continue;
+            tags[*link] = epoch;
+            distances.prefetch(*link);
+            fresh[count++] = *link;
+        }
+        if (!open.empty()) {
+            Links after = links(graph, open[0].slot(), 0);
+            for (const Slot *line = after.begin; line < after.end; line += 16) __builtin_prefetch(line);
+        }
+        measure(distances, fresh, count, meet);
+        measured += count;
+    }
+    return true;
+}
+
 template <class Distances>
 size_t search(
     const faiss::HNSW &graph, Distances distances, const Ids &ids, const float *query, size_t count, size_t effort,
-    const Allowed &allowed, Scratch &scratch, semblance_hit *hits
+    const Allowed &allowed, size_t allowed_count, Scratch &scratch, semblance_hit *hits
 ) {
     if (graph.entry_point < 0) return 0;
     scratch.begin(graph.levels.size(), widest(graph));
@@ -231,21 +275,16 @@ size_t search(
     Slot nearest = graph.entry_point;
     float distance = distances(nearest);
     descend(graph, distances, graph.max_level, 0, scratch, nearest, distance);
-    Pool pool(std::max(effort, count));
-    pool.insert(nearest, distance);
-    scratch.tags[size_t(nearest)] = scratch.epoch;
-
-    Best best(count);
+    Pool pool(std::min(std::max(effort, count), std::max<size_t>(allowed_count, 1)));
     if (allowed.all()) {
-        walk(graph, distances, 0, pool, scratch, [](Slot, float) {});
-        for (const Candidate &candidate : pool) best.offer(-candidate.distance, ids[size_t(candidate.slot())]);
-    } else {
-        auto offer = [&](Slot slot, float d) {
-            if (-d >= best.threshold && allowed(size_t(slot))) best.offer(-d, ids[size_t(slot)]);
-        };
-        offer(nearest, distance);
-        walk(graph, distances, 0, pool, scratch, offer);
+        pool.insert(nearest, distance);
+        scratch.tags[size_t(nearest)] = scratch.epoch;
+        walk(graph, distances, 0, pool, scratch);
+    } else if (!walk_allowed(graph, distances, nearest, distance, allowed, allowed_count, pool, scratch)) {
+        return 0;
     }
+    Best best(count);
+    for (const Candidate &candidate : pool) best.offer(-candidate.distance, ids[size_t(candidate.slot())]);
     const auto &sorted = best.sorted();
     std::copy(sorted.begin(), sorted.end(), hits);
     return sorted.size();
@@ -413,7 +452,7 @@ private:
             Pool pool(size_t(graph.efConstruction));
             pool.insert(nearest, distance);
             scratch.tags[size_t(nearest)] = scratch.epoch;
-            walk(graph, distances, level, pool, scratch, [](Slot, float) {});
+            walk(graph, distances, level, pool, scratch);
             nearest = pool[0].slot();
             distance = pool[0].distance;
 
@@ -484,11 +523,15 @@ void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratche
 
 size_t walk_graph(
     const faiss::IndexHNSW &index, const Ids &ids, const float *query, size_t count, size_t effort, Allowed allowed,
-    Scratch &scratch, semblance_hit *hits
+    size_t allowed_count, Scratch &scratch, semblance_hit *hits
 ) {
-    if (auto flat = flat_storage(index.storage))
-        return search(index.hnsw, FlatDistances(*flat), ids, query, count, effort, allowed, scratch, hits);
-    return search(index.hnsw, StoredDistances(*index.storage), ids, query, count, effort, allowed, scratch, hits);
+    auto among = [&](auto distances) {
+        return search(
+            index.hnsw, std::move(distances), ids, query, count, effort, allowed, allowed_count, scratch, hits
+        );
+    };
+    if (auto flat = flat_storage(index.storage)) return among(FlatDistances(*flat));
+    return among(StoredDistances(*index.storage));
 }
 
 void check_graph(const faiss::IndexHNSW &index) {

@@ -340,11 +340,29 @@ size_t search_rebuilt(
     return count;
 }
 
-/// Every vector by its stored form: what remains where a graph leaves vectors unreachable.
+/// Every allowed vector: what remains where a graph leaves vectors unreachable, or a walk has become too long.
 size_t search_stored(
     const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits
 ) {
     const faiss::Index &storage = index.hnsw ? *index.hnsw->storage : *index.faiss;
+    if (const float *base = index.base()) {
+        const size_t d = size_t(storage.d), all = index.count();
+        const int64_t *ids = index.ids.all().data();
+        if (allowed.all()) {
+            exact_search(query, 1, {base, all, d, index.l2()}, ids, allowed, count, nullptr, hits);
+            return count;
+        }
+        std::vector<int32_t> slots(allowed.count(all));
+        semblance_bits_slots(allowed.bits, std::min(all, allowed.bytes * 8), slots.data());
+        size_t found = 0;
+        semblance_index_message message;
+        const auto status = semblance_rows_among(
+            {base, nullptr}, ids, d, index.l2() ? SEMBLANCE_METRIC_L2 : SEMBLANCE_METRIC_INNER_PRODUCT, query,
+            slots.data(), slots.size(), count, hits, &found, &message
+        );
+        if (status != SEMBLANCE_INDEX_OK) throw Failure(status, message.text);
+        return found;
+    }
     std::unique_ptr<faiss::DistanceComputer> computer(storage.get_distance_computer());
     computer->set_query(query);
     float sign = index.l2() ? -1.0f : 1.0f;
@@ -359,16 +377,17 @@ size_t search_stored(
 /// As many hits as asked for, whatever it takes.
 size_t search_one(
     semblance_index &index, const float *query, size_t count, size_t effort, const Allowed &allowed,
-    semblance_hit *hits
+    size_t allowed_count, semblance_hit *hits
 ) {
     size_t found = 0;
     if (index.hnsw) {
-        if (count < index.count()) {
+        if (count < allowed_count) {
             Borrowed scratch(index.scratches);
-            found = walk_graph(*index.hnsw, index.ids, query, count, effort, allowed, *scratch, hits);
+            found = walk_graph(*index.hnsw, index.ids, query, count, effort, allowed, allowed_count, *scratch, hits);
         }
         return found == count ? found : search_stored(index, query, count, allowed, hits);
     }
+    if (scan_codes(index, query, count, allowed, hits, found)) return found;
     for (size_t probes = effort;; probes = std::max<size_t>(probes, 1) * 4) {
         found = index.ivf || allowed.all() ? search_faiss(index, query, count, probes, allowed, hits)
                                            : search_and_drop(index, query, count, allowed, hits);
@@ -389,7 +408,8 @@ semblance_index_status semblance_index_search(
     return guarded(message, [&] {
         const size_t d = size_t(index->faiss->d);
         Allowed allowed{allowed_bits, allowed_bytes};
-        count = std::min(count, allowed.count(index->count()));
+        const size_t allowed_count = allowed.count(index->count());
+        count = std::min(count, allowed_count);
         *found = count;
         if (count == 0 || query_count == 0) return;
         if (index->flat) {
@@ -400,7 +420,7 @@ semblance_index_status semblance_index_search(
         parallel(workers, query_count, [&](size_t q) {
             OpenMPThreads openmp(1);
             semblance_hit *own = hits + q * count;
-            size_t mine = search_one(*index, queries + q * d, count, effort, allowed, own);
+            size_t mine = search_one(*index, queries + q * d, count, effort, allowed, allowed_count, own);
             std::fill(own + mine, own + count, semblance_hit{0, std::numeric_limits<float>::quiet_NaN()});
         });
     });

@@ -1,5 +1,7 @@
 // Rows of an index by slot: which ones, where they lie, copies of them, and the best among few.
 
+#include <memory>
+#include <new>
 #include <unordered_set>
 
 #include <faiss/IndexIVFFlat.h>
@@ -131,27 +133,44 @@ void semblance_bits_and(uint8_t *bits, const uint8_t *other, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) bits[i] &= other[i];
 }
 
+/// Marks through a bitmap of the numbers between the lowest and the highest key; false where that would be large.
+static bool mark_by_number(
+    const int64_t *ids, size_t count, bool ordered, const int64_t *wanted, const int64_t *end, int shift, uint8_t *bits
+) {
+    const auto ends = ordered ? std::make_pair(ids, ids + count - 1) : std::minmax_element(ids, ids + count);
+    const int64_t lowest = *ends.first >> shift, highest = *ends.second >> shift;
+    const uint64_t range = uint64_t(highest) - uint64_t(lowest);
+    if (range / 64 > count) return false;
+    std::unique_ptr<uint8_t[]> numbers(new (std::nothrow) uint8_t[range / 8 + 1]());
+    if (!numbers) return false;
+    const int64_t *number = std::lower_bound(wanted, end, lowest);
+    for (; number < end && *number <= highest; number++) {
+        const size_t place = size_t(*number - lowest);
+        numbers[place / 8] |= uint8_t(1u << (place % 8));
+    }
+    for (size_t slot = 0; slot < count; slot++) {
+        const size_t place = size_t((ids[slot] >> shift) - lowest);
+        bits[slot / 8] |= uint8_t((numbers[place / 8] >> (place % 8) & 1u) << (slot % 8));
+    }
+    return true;
+}
+
 void semblance_bits_mark(
     const int64_t *ids, size_t count, bool ordered, const int64_t *wanted, size_t wanted_count, int shift, uint8_t *bits
 ) {
+    if (count == 0 || wanted_count == 0) return;
     const int64_t *const end = wanted + wanted_count;
     auto mark = [&](size_t slot) { bits[slot / 8] |= uint8_t(1u << (slot % 8)); };
-    if (!ordered) {
-        for (size_t slot = 0; slot < count; slot++)
-            if (std::binary_search(wanted, end, ids[slot] >> shift)) mark(slot);
-    } else if (wanted_count * 16 < count) {
+    if (ordered && wanted_count * 64 < count) {
         auto lower = [shift](int64_t id, int64_t number) { return (id >> shift) < number; };
         const int64_t *next = ids;
         for (const int64_t *number = wanted; number < end; number++) {
             next = std::lower_bound(next, ids + count, *number, lower);
             for (; next < ids + count && (*next >> shift) == *number; next++) mark(size_t(next - ids));
         }
-    } else {
-        const int64_t *next = wanted;
-        for (size_t slot = 0; slot < count && next < end; slot++) {
-            while (next < end && *next < (ids[slot] >> shift)) next++;
-            if (next < end && *next == (ids[slot] >> shift)) mark(slot);
-        }
+    } else if (!mark_by_number(ids, count, ordered, wanted, end, shift, bits)) {
+        for (size_t slot = 0; slot < count; slot++)
+            if (std::binary_search(wanted, end, ids[slot] >> shift)) mark(slot);
     }
 }
 

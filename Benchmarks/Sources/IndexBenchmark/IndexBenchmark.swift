@@ -104,6 +104,7 @@ import Semblance
 
     private func call(_ index: VectorIndex, _ singles: [[Float]], effort: Int, callers: Int) async throws {
         let rounds = 8
+        let worked = clock()
         let time = try await ContinuousClock().measure {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for caller in 0..<callers {
@@ -117,7 +118,9 @@ import Semblance
             }
         }
         report([
-            "qps": Double(rounds * singles.count) / (time / .seconds(1)), "os_threads": Self.status("Threads:") ?? 0,
+            "qps": Double(rounds * singles.count) / (time / .seconds(1)),
+            "cpu_us": Double(clock() - worked) * 1e6 / Double(CLOCKS_PER_SEC) / Double(rounds * singles.count),
+            "os_threads": Self.status("Threads:") ?? 0,
         ])
     }
 

@@ -191,6 +191,12 @@ void exact_search(
     semblance_workers *workers, semblance_hit *hits
 );
 
+/// Scans codes that we have kernels for, exactly; false for others.
+bool scan_codes(
+    const semblance_index &index, const float *query, size_t count, const Allowed &allowed, semblance_hit *hits,
+    size_t &found
+);
+
 /// The centroids of lists: a flat index that is searched by `exact_search`, which FAISS calls to learn centroids, to put
 /// vectors into lists and to choose the lists to probe. On disk it is a plain one.
 struct Centroids : faiss::IndexFlat {
@@ -207,10 +213,11 @@ struct Centroids : faiss::IndexFlat {
 /// on the number of threads. `fresh` are the vectors as they came.
 void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratches, semblance_workers *workers);
 
-/// Walks the graph of `index`, keeping `effort` candidates, and gives the best `count`; fewer where it finds fewer.
+/// Walks the graph of `index`, keeping `effort` candidates that are allowed, and gives the best `count`; fewer where it
+/// finds fewer, none where to compare all `allowed_count` ones is less work.
 size_t walk_graph(
     const faiss::IndexHNSW &index, const Ids &ids, const float *query, size_t count, size_t effort, Allowed allowed,
-    Scratch &scratch, semblance_hit *hits
+    size_t allowed_count, Scratch &scratch, semblance_hit *hits
 );
 
 /// Throws where an array of the graph points outside of another.

@@ -3,6 +3,7 @@
 #ifndef CSEMBLANCE_KERNELS_H
 #define CSEMBLANCE_KERNELS_H
 
+#include "semblance_codes.h"
 #include "semblance_contrast.h"
 #include "semblance_cpu.h"
 #include "semblance_distances.h"

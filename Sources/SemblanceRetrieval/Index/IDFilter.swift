@@ -1,4 +1,5 @@
 internal import CSemblanceFAISS
+internal import Synchronization
 
 /// The ids that a search may find.
 ///
@@ -8,6 +9,8 @@ public struct IDFilter: Hashable, Sendable {
     let ids: [Int64]
     /// An id is found where it is among ``ids`` once so many of its lowest bits are dropped.
     let shift: Int
+    /// Which slots of segments they are, once it was looked up.
+    fileprivate let known = KnownSlots()
 
     /// Some ids; those that aren't in the index are no error.
     ///
@@ -32,8 +35,29 @@ public struct IDFilter: Hashable, Sendable {
     public var count: Int { ids.count }
 }
 
+/// Slots of segments that a filter marked before. It is no part of the filter's value: all are equal.
+private final class KnownSlots: Hashable, Sendable {
+    /// By ``Segment/serial``.
+    private let marks = Mutex<[Int: AllowedSlots]>([:])
+    /// More segments than an index usually has.
+    private static let limit = 64
+
+    func slots(of segment: Segment, mark: () -> AllowedSlots) -> AllowedSlots {
+        if let known = marks.withLock({ $0[segment.serial] }) { return known }
+        let slots = mark()
+        marks.withLock { marks in
+            if marks.count >= Self.limit { marks = [:] }
+            marks[segment.serial] = slots
+        }
+        return slots
+    }
+
+    static func == (left: KnownSlots, right: KnownSlots) -> Bool { true }
+    func hash(into hasher: inout Hasher) {}
+}
+
 /// The slots of a part that a search may find.
-struct AllowedSlots {
+struct AllowedSlots: Sendable {
     /// A bit for each; `nil`: all.
     let bits: [UInt8]?
     let count: Int
@@ -52,22 +76,31 @@ extension Part {
     /// What is live and in the filter.
     func allowed(_ filter: IDFilter?) -> AllowedSlots {
         guard let filter else { return AllowedSlots(bits: live.bits, count: live.count) }
+        let marked =
+            switch rows {
+            case .sealed(let segment, _):
+                filter.known.slots(of: segment) { marks(of: filter, areOrdered: segment.isOrdered) }
+            case .tail: marks(of: filter, areOrdered: false)
+            }
+        guard let live = live.bits, var bits = marked.bits else { return marked }
+        unsafe semblance_bits_and(&bits, live, bits.count)
+        return unsafe AllowedSlots(bits: bits, count: semblance_bits_count(bits, self.live.slots))
+    }
+
+    /// All slots whose ids are in a filter.
+    private func marks(of filter: IDFilter, areOrdered: Bool) -> AllowedSlots {
         var bits = [UInt8](repeating: 0, count: (live.slots + 7) / 8)
         if let ids = unsafe ids.baseAddress {
             unsafe semblance_bits_mark(
                 ids,
                 live.slots,
-                isOrdered,
+                areOrdered,
                 filter.ids,
                 filter.ids.count,
                 Int32(filter.shift),
                 &bits
             )
         }
-        if let live = live.bits { unsafe semblance_bits_and(&bits, live, bits.count) }
         return unsafe AllowedSlots(bits: bits, count: semblance_bits_count(bits, live.slots))
     }
-
-    /// Whether ids ascend by slot.
-    private var isOrdered: Bool { if case .sealed(let segment, _) = rows { segment.isOrdered } else { false } }
 }

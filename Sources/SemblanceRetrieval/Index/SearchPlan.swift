@@ -51,8 +51,13 @@ public struct SearchPlan: Hashable, Sendable, Codable, CustomStringConvertible {
 }
 
 extension SearchPlan.Step {
-    /// Comparisons of a walk for each unit of its effort: a candidate has some new neighbours.
-    private static let comparisonsPerEffort = 16
+    // Measured on 100,000 vectors of 384 components: walks of effort 16 to 64 among 50 to 10 % of them, and the comparison
+    // of 500 to 20,000 of them one by one, which takes 37 ns each.
+
+    /// Vectors that a walk meets for each unit of its effort.
+    private static let comparisonsPerEffort = 16.0
+    /// A vector met on a walk costs as much as so many that are known before: 60 ns.
+    private static let costOfMeeting = 1.6
     /// A vector read where it happens to lie costs as much as so many read one after the other.
     private static let scatter = 2
 
@@ -77,11 +82,11 @@ extension SearchPlan.Step {
         let usual = max(1, effort ?? segment.usualEffort)
         switch segment.structure {
         case SEMBLANCE_INDEX_HNSW:
-            // As many candidates that may be found as without a filter.
-            let scaled = min(vectors, Int((Double(max(usual, count)) / share).rounded(.up)))
-            let comparisons = min(vectors, scaled * Self.comparisonsPerEffort)
-            if hasVectors, allowed <= comparisons { return compareAllowed() }
-            (strategy, estimatedComparisons) = (.structure(effort: scaled), comparisons)
+            // The walk itself goes on until so many allowed ones are found.
+            let candidates = max(usual, count)
+            let comparisons = min(Double(vectors), Double(candidates) / share * Self.comparisonsPerEffort)
+            if hasVectors, Double(allowed) <= comparisons * Self.costOfMeeting { return compareAllowed() }
+            (strategy, estimatedComparisons) = (.structure(effort: candidates), Int(comparisons))
         case SEMBLANCE_INDEX_IVF:
             let scaled = min(segment.lists, Int((Double(usual) / share).rounded(.up)))
             let comparisons = vectors * scaled / max(segment.lists, 1)

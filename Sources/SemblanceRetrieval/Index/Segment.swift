@@ -3,6 +3,7 @@
 internal import CSemblanceFAISS
 internal import Foundation
 internal import SemblanceNumerics
+internal import Synchronization
 
 /// One FAISS index over slots 0..<count, each with an id. Once made it never changes, so that any number of threads may
 /// search it; it is therefore Sendable.
@@ -11,6 +12,9 @@ internal import SemblanceNumerics
 /// OpenBLAS thread a call (``ProcessSettings``), and OpenMP threads only where vectors are learnt from or added.
 @safe final class Segment: @unchecked Sendable {
     private let handle: OpaquePointer
+    /// No other segment has it, before or after.
+    let serial: Int
+    private static let nextSerial = Atomic(0)
     /// The vectors as they came, by slot, where FAISS compresses them.
     let full: FullVectors?
     let count: Int
@@ -27,6 +31,7 @@ internal import SemblanceNumerics
 
     private init(_ handle: OpaquePointer, full: FullVectors?) {
         unsafe self.handle = handle
+        serial = Self.nextSerial.add(1, ordering: .relaxed).oldValue
         self.full = full
         let about = unsafe semblance_index_describe(handle)
         count = Int(about.count)

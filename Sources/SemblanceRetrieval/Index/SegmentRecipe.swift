@@ -49,7 +49,9 @@ struct SegmentRecipe: Hashable, Sendable {
                 keepsVectors: false,
                 sample: configuration.code == .product ? 65_536 : 100_000
             )
-        case .factory(let string): self.init(factory: string, keepsVectors: false, sample: 1 << 20)
+        case .factory(let string):
+            let isFlat = string.wholeMatch(of: /((IVF|HNSW)\d+,)?Flat|HNSW\d+/) != nil
+            self.init(factory: string, keepsVectors: isFlat, sample: 1 << 20)
         }
     }
 
