@@ -12,6 +12,8 @@ extension Evaluator {
     /// The index holds the set's documents, and may hold others: those count as not relevant.
     ///
     /// - Parameters:
+    ///   - index: what is searched.
+    ///   - dataset: the queries, and which documents answer them.
     ///   - options: how it is searched. Where ``SearchOptions/candidates`` is `nil`, lists are fused that are as long as
     ///     in a search for ten hits.
     ///   - metrics: what to measure.
@@ -40,9 +42,12 @@ extension Evaluator {
     /// The documents are put into an index in the system's temporary folder, which is removed afterwards.
     ///
     /// - Parameters:
+    ///   - embedder: the model.
+    ///   - dataset: documents, queries, and which answer which.
     ///   - modes: how the set is searched.
     ///   - configuration: how the index is made. The kind that is `automatic` goes by the number of documents.
     ///   - metrics: what to measure.
+    ///   - compute: how the machine is used.
     /// - Returns: a report for each mode; ``RetrievalReport/pairedRandomizationTest(against:on:permutations:seed:workers:)``
     ///   says whether two differ.
     /// - Throws: ``SearchIndexError``, ``RetrievalError``, ``FileError``, `CancellationError`.

@@ -8,6 +8,7 @@ extension SearchIndex {
     /// The documents that match a text best, best first.
     ///
     /// - Parameters:
+    ///   - text: what to look for.
     ///   - count: how many; fewer come only where fewer may be found.
     ///   - filter: the fields of the documents that may be found; `nil`, the default, is all.
     ///   - options: by what documents are searched, and which are left out.

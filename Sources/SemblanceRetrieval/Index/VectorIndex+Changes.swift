@@ -272,7 +272,7 @@ extension VectorIndex {
         }
     }
 
-    /// Makes every change that returned durable, where ``durability`` doesn't already.
+    /// Makes every change that returned durable, where the index' ``Durability`` doesn't already.
     ///
     /// - Throws: ``FileError``: changes since the last success may then not be there when the index is opened again.
     public func flush() async throws {
