@@ -11,6 +11,7 @@ public import SemblanceNumerics
 /// - Complexity: O(B²·D) time, O(B²) memory.
 /// - Note: Source: Wang and Isola 2020, arXiv:2005.10242, §4.1 and §5 (α = 2, t = 2, weights 1 and 1).
 public struct AlignmentUniformity: StandardMethod {
+    /// `alignment-uniformity`.
     public static let name = "alignment-uniformity"
 
     /// The weight of alignment. The default is 1.
@@ -25,8 +26,10 @@ public struct AlignmentUniformity: StandardMethod {
     /// The paper's settings.
     public init() {}
 
+    /// Whether it is alone.
     public var replacesContrast: Bool { isAlone }
 
+    /// Weights and spread are numbers, at least 0.
     public func validate() throws {
         for (name, value) in [
             ("alignmentWeight", alignmentWeight), ("uniformityWeight", uniformityWeight), ("spread", spread),
@@ -38,6 +41,7 @@ public struct AlignmentUniformity: StandardMethod {
         }
     }
 
+    /// Both, weighted.
     public func term(for step: inout ContrastiveStep, _ state: MethodState) -> MatrixExpression? {
         let positives = step.documents.rows(0..<step.anchorTexts.count)
         let alignment = (step.anchors - positives).squared.rowSums.mean
