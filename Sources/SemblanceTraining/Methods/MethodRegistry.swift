@@ -4,6 +4,20 @@ public enum MethodRegistry {
     public static var names: [String] { types.map { $0.name }.sorted() }
 
     static let types: [any StandardMethod.Type] = [
-        AlignmentUniformity.self
+        AdditiveMargin.self,
+        AlignmentUniformity.self,
+        ClusterRobustness.self,
+        ConfidenceWeights.self,
+        DifficultyCurriculum.self,
+        EarlyLearning.self,
+        FalseNegativeWeights.self,
+        GuidedMask.self,
+        HardNegativeImportance.self,
+        HardnessWeights.self,
+        IndividualTemperatures.self,
+        InversePropensityWeights.self,
+        ModelAwareTemperature.self,
+        ProgressiveAttention.self,
+        TaskRobustness.self,
     ]
 }
