@@ -12,7 +12,7 @@ enum SphericalClusters {
     ///   - vectors: `[n, D]`, unit rows.
     ///   - count: how many clusters; with fewer rows, one for each.
     /// - Complexity: O(rounds · n · count · D).
-    /// - Note: Source: Dhillon and Modha 2001, "Concept decompositions", §2.3.
+    /// - Note: Source: Dhillon and Modha 2001, "Concept decompositions for large sparse text data".
     static func of(_ vectors: Matrix, count: Int, seed: UInt64, rounds: Int = 20, workers: Workers) -> [Int32] {
         var random = RandomStream(seed: seed)
         var centres = vectors.gatheringRows(Array(random.permutation(of: vectors.rows).prefix(count)))
