@@ -80,12 +80,12 @@ package struct ContrastiveObjective: Sendable {
     ) -> Contrast {
         precondition(anchors.rows == batch.anchors.count && documents.rows == batch.documents.count)
         let tape = Tape(Weights([]), isRecording: true, workers: workers)
-        let inputs = [tape.input(anchors), tape.input(documents)]
+        let inputs = [anchors, documents, Matrix(rows: 1, columns: 1, repeating: scale)].map(tape.input)
         var step = ContrastiveStep(
             anchors: inputs[0],
             documents: inputs[1],
+            scale: inputs[2],
             batch: batch,
-            scale: scale,
             context: context,
             on: tape
         )
@@ -106,8 +106,9 @@ package struct ContrastiveObjective: Sendable {
             seeds.append((Matrix(rows: 1, columns: 1, repeating: 1), term.variable))
         }
         let gradients = tape.gradients(of: inputs + step.learned.map(\.variable), from: seeds)
+        if let ofTerms = gradients[2] { sums.scaleGradient += Double(ofTerms[0, 0]) }
         var learned = [[String: Matrix]](repeating: [:], count: methods.count)
-        for (weight, gradient) in zip(step.learned, gradients.dropFirst(2)) {
+        for (weight, gradient) in zip(step.learned, gradients.dropFirst(inputs.count)) {
             learned[weight.method][weight.name] = gradient
         }
         return Contrast(
@@ -169,7 +170,7 @@ package struct ContrastiveObjective: Sendable {
 struct ContrastSums {
     var loss = 0.0
     var losses: [Double]
-    /// Of the unit anchors, the unit documents, and added candidates.
+    /// Of the unit anchors, the unit documents, and added candidates; those that are constants have none.
     var gradients: [Matrix]
     var scaleGradient = 0.0
     var maskedPerRow = 0.0
@@ -178,9 +179,10 @@ struct ContrastSums {
 
     init(_ step: ContrastiveStep) {
         losses = Array(repeating: 0, count: step.anchorTexts.count)
-        gradients = ([step.anchors, step.documents] + step.candidates.map(\.vectors)).map {
-            Matrix(rows: $0.value.rows, columns: $0.value.columns)
-        }
+        let added = step.candidates.map(\.vectors)
+        gradients =
+            [step.anchors, step.documents].map { Matrix(rows: $0.value.rows, columns: $0.value.columns) }
+            + added.map { Matrix(rows: $0.isConstant ? 0 : $0.value.rows, columns: $0.value.columns) }
     }
 
     /// What the gradients are of.
