@@ -4,6 +4,7 @@ public enum MethodRegistry {
     public static var names: [String] { types.map { $0.name }.sorted() }
 
     static let types: [any StandardMethod.Type] = [
-        AlignmentUniformity.self
+        AlignmentUniformity.self,
+        CrossBatchMemory.self,
     ]
 }
