@@ -6,5 +6,6 @@ public enum MethodRegistry {
     static let types: [any StandardMethod.Type] = [
         AlignmentUniformity.self,
         CrossBatchMemory.self,
+        MomentumContrast.self,
     ]
 }
