@@ -7,5 +7,6 @@ public enum MethodRegistry {
         AlignmentUniformity.self,
         CrossBatchMemory.self,
         MomentumContrast.self,
+        NoiseNegatives.self,
     ]
 }
