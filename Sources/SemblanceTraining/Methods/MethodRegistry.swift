@@ -5,7 +5,9 @@ public enum MethodRegistry {
 
     static let types: [any StandardMethod.Type] = [
         AlignmentUniformity.self,
+        AnchorMixtures.self,
         CrossBatchMemory.self,
+        GeodesicMixtures.self,
         MomentumContrast.self,
         NoiseNegatives.self,
     ]
