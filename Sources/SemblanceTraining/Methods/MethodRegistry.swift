@@ -10,5 +10,6 @@ public enum MethodRegistry {
         GeodesicMixtures.self,
         MomentumContrast.self,
         NoiseNegatives.self,
+        PolyView.self,
     ]
 }
