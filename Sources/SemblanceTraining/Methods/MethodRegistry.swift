@@ -11,5 +11,6 @@ public enum MethodRegistry {
         MomentumContrast.self,
         NoiseNegatives.self,
         PolyView.self,
+        StaticBank.self,
     ]
 }
