@@ -102,14 +102,17 @@ final class IndexFolder: Sendable {
 
     /// Opens a folder in the state of its last acknowledged change.
     ///
-    /// - Parameter tailCapacity: rows of a tail.
+    /// - Parameters:
+    ///   - tailCapacity: rows of a tail.
+    ///   - known: parts that are open already; those of the same files are taken as they are.
     /// - Throws: ``RetrievalError``, ``FileError``.
     static func open(
         at path: String,
         readOnly: Bool,
         durability: Durability,
         tailCapacity: Int,
-        files: any FileLayer
+        files: any FileLayer,
+        knowing known: [Part] = []
     ) throws -> Contents {
         let lock = readOnly ? nil : try files.lock(path + "/lock")
         while true {
@@ -121,7 +124,8 @@ final class IndexFolder: Sendable {
                     durability: durability,
                     tailCapacity: tailCapacity,
                     lock: lock,
-                    files: files
+                    files: files,
+                    knowing: known
                 )
             } catch {
                 // Another process may have written the next state meanwhile and removed the files of this one.
@@ -136,9 +140,16 @@ final class IndexFolder: Sendable {
         durability: Durability,
         tailCapacity: Int,
         lock: FileLock?,
-        files: any FileLayer
+        files: any FileLayer,
+        knowing known: [Part]
     ) throws -> Contents {
-        var recovery = try Recovery(path: path, manifest: manifest, tailCapacity: tailCapacity, files: files)
+        var recovery = try Recovery(
+            path: path,
+            manifest: manifest,
+            tailCapacity: tailCapacity,
+            files: files,
+            knowing: known
+        )
         func demand(_ sequence: UInt64) throws {
             guard sequence < manifest.sequence else { return }
             throw RetrievalError(
@@ -377,10 +388,19 @@ struct Recovery {
     /// Bytes that were replayed beside the rows of tails.
     private(set) var overhead = 0
 
-    init(path: String, manifest: IndexManifest, tailCapacity: Int, files: any FileLayer) throws {
+    init(
+        path: String,
+        manifest: IndexManifest,
+        tailCapacity: Int,
+        files: any FileLayer,
+        knowing known: [Part]
+    ) throws {
         let bits = try Self.liveBits(path: path, manifest: manifest, files: files)
         try self.init(path: path, manifest: manifest, bits: bits, tailCapacity: tailCapacity) { entry, live in
-            try Part(entry, live: live, in: path, manifest: manifest, files: files)
+            if let part = known.first(where: { $0.number == entry.number && $0.files == entry.files }) {
+                return Part(number: part.number, rows: part.rows, live: live, files: part.files)
+            }
+            return try Part(entry, live: live, in: path, manifest: manifest, files: files)
         }
     }
 

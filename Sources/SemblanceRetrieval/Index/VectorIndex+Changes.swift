@@ -47,6 +47,9 @@ extension VectorIndex {
         try await apply(Change(removed: ids, vectors: Matrix(rows: 0, columns: dimension)))
     }
 
+    /// Whether it can be changed.
+    package var isWritable: Bool { !isReadOnly.load(ordering: .relaxed) }
+
     package func refuseReadOnly() throws {
         guard isReadOnly.load(ordering: .relaxed) else { return }
         throw RetrievalError(
