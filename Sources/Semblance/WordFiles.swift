@@ -134,6 +134,8 @@ final class WordFiles: Sendable {
             state.saved = state.saved.filter { current.contains($0.key) }
             return Set(state.saved.values.map(\.name))
         }
-        for name in try files.names(in: folder) where !needed.contains(name) { try? files.remove(folder + "/" + name) }
+        for name in try files.names(in: folder) where name.hasPrefix(Self.prefix) && !needed.contains(name) {
+            try? files.remove(folder + "/" + name)
+        }
     }
 }
