@@ -17,7 +17,7 @@ can be cut into pieces with --seconds.
   --only NAME …          these rows   --sets NAME …   these sets
   --seeds 3   --seconds N (no run begins later)   --semblance COMMAND
 """
-import argparse, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
+import argparse, functools, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
 import numpy as np
 
 parser = argparse.ArgumentParser(usage=__doc__)
@@ -55,6 +55,7 @@ def content(document):
     return ((document.get("title") or "") + " " + document["text"]).strip()
 
 
+@functools.cache
 def pairs_of(name):
     """A retrieval set's training pairs: positives read as the corpus is indexed, and `id` names their document."""
     documents = {d["_id"]: d for d in lines(f"{options.data}/{name}/corpus.jsonl")}
@@ -77,26 +78,149 @@ def own_pairs_of(name):
 
 
 def with_files(rows, files, names, generator):
-    """Rows as a run wants them, `files` being words joined by +.
+    """Rows as a run wants them; `files` is words joined by +, done one after another.
 
-    pairs: as they are; titles: a title in place of the document; title-rows: rows with the title beside them; synonyms:
-    rows with another anchor of the document in the document's place; corpus: the corpora's own pairs.
+    pairs: as they are. titles: the title in the document's place. title-rows: rows with the title beside them. synonyms: rows
+    with another anchor of the document in the document's place. corpus: the corpora's own pairs. views: another anchor of the
+    document as second positive. graded: a sibling as second positive that counts less. scored: rows of a positive, a sibling
+    and a stranger with scores. tasks: what kind of row it is. feedback: MiniLM's cosine as score. teacher: negatives among
+    MiniLM's 50 nearest, with its scores. noisy: three of ten rows with a stranger's document.
     """
-    words = files.split("+")
-    result = [row | {"positive": row["title"]} for row in rows] if "titles" in words else list(rows)
-    if "title-rows" in words:
-        result += [row | {"positive": row["title"]} for row in rows]
-    if "synonyms" in words:
-        anchors = {}
-        for row in rows:
-            anchors.setdefault((row["source"], row["id"]), []).append(row["anchor"])
-        for row in rows:
-            other = generator.choice(anchors[row["source"], row["id"]])
-            if other != row["anchor"]:
-                result.append(row | {"positive": other})
-    if "corpus" in words:
-        result += [row for name in names for row in own_pairs_of(name)]
-    return result
+    for word in files.split("+"):
+        rows = list(FILES[word](rows, names, generator))
+    return rows
+
+
+FILES = {"pairs": lambda rows, names, generator: rows}
+
+
+def file_kind(function):
+    FILES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@file_kind
+def titles(rows, names, generator):
+    return [row | {"positive": row["title"]} for row in rows]
+
+
+@file_kind
+def title_rows(rows, names, generator):
+    return rows + [row | {"positive": row["title"]} for row in rows]
+
+
+def gathered(rows, key):
+    result = {}
+    for row in rows:
+        result.setdefault(key(row), {})[row["anchor"]] = row["positive"]
+    return {name: sorted(found.items()) for name, found in result.items()}
+
+
+def other_anchor(row, anchors, generator):
+    other = generator.choice(anchors[row["source"], row["id"]])[0]
+    return None if other == row["anchor"] else other
+
+
+@file_kind
+def synonyms(rows, names, generator):
+    anchors = gathered(rows, lambda row: (row["source"], row["id"]))
+    others = [(row, other_anchor(row, anchors, generator)) for row in rows]
+    return rows + [row | {"positive": other} for row, other in others if other]
+
+
+@file_kind
+def views(rows, names, generator):
+    anchors = gathered(rows, lambda row: (row["source"], row["id"]))
+    others = [(row, other_anchor(row, anchors, generator)) for row in rows]
+    return [row | {"positive": [row["positive"]] + ([other] if other else [])} for row, other in others]
+
+
+@file_kind
+def corpus(rows, names, generator):
+    return rows + [row for name in sorted(names) for row in own_pairs_of(name)]
+
+
+def sibling(row, groups, generator):
+    """The document of another row of the group; of a set without groups a labelled negative."""
+    if "group" not in row:
+        return generator.choice(row["negatives"]) if row.get("negatives") else None
+    other = generator.choice(groups[row["group"]])[1]
+    return None if other == row["positive"] else other
+
+
+@file_kind
+def graded(rows, names, generator):
+    groups = gathered(rows, lambda row: row.get("group"))
+    for row in rows:
+        other = sibling(row, groups, generator) if "group" in row else None
+        yield row | {"positive": [row["positive"]] + ([other] if other else []), "positive_scores": [1] + ([0.3] if other else [])}
+
+
+@file_kind
+def scored(rows, names, generator):
+    groups = gathered(rows, lambda row: row.get("group"))
+    documents = sorted({row["positive"] for row in rows})
+    for row in rows:
+        other = sibling(row, groups, generator)
+        yield row | {"score": 1, "negatives": []}
+        if other:
+            yield row | {"positive": other, "score": 0.5 if "group" in row else 0, "negatives": []}
+        yield row | {"positive": generator.choice(documents), "score": 0, "negatives": []}
+
+
+@file_kind
+def tasks(rows, names, generator):
+    words = {"how", "what", "who", "when", "where"}
+    for row in rows:
+        first = row["anchor"].split()[0].lower()
+        yield row | {"task": row["group"][:2] if "group" in row else first if first in words else "other"}
+
+
+@file_kind
+def noisy(rows, names, generator):
+    documents = sorted({(row["positive"], row.get("group", "")) for row in rows})
+    for row in rows:
+        positive, group = generator.choice(documents) if generator.random() < 0.3 else (row["positive"], row.get("group"))
+        yield row | {"positive": positive} | ({"group": group} if group else {})
+
+
+@file_kind
+def feedback(rows, names, generator):
+    place, vectors = minilm(rows, names)
+    return [row | {"score": max(0.0, float(vectors[place[row["anchor"]]] @ vectors[place[row["positive"]]]))} for row in rows]
+
+
+@file_kind
+def teacher(rows, names, generator):
+    place, vectors = minilm(rows, names)
+    pool = sorted({row["positive"] for row in rows} | {text for row in rows for text in row.get("negatives", [])})
+    documents = vectors[[place[text] for text in pool]]
+    known = {}
+    for row in rows:
+        known.setdefault(row["anchor"], set()).add(row["positive"])
+    for row in rows:
+        scores = documents @ vectors[place[row["anchor"]]]
+        positive = float(vectors[place[row["anchor"]]] @ vectors[place[row["positive"]]])
+        order = np.argsort(np.where(scores <= positive - 0.05 * abs(positive), -scores, 2))[:50]
+        chosen = generator.sample([int(i) for i in order if pool[i] not in known[row["anchor"]]], 4)
+        yield row | {
+            "negatives": [pool[i] for i in chosen], "negative_scores": [round(float(scores[i]), 4) for i in chosen],
+            "positive_scores": [round(positive, 4)]}
+
+
+def minilm(rows, names):
+    """MiniLM's unit vectors of all texts of some sets' training pairs, and each text's place."""
+    name = "-".join(sorted(names))
+    whole = [row for name in sorted(names) for row in pairs_of(name)]
+    texts = sorted({text for row in whole for text in (row["anchor"], row["positive"], *row.get("negatives", []))})
+    path = os.path.abspath(f"{options.results}/minilm-{name}")
+    if not os.path.exists(path + ".npy"):
+        os.makedirs(options.results, exist_ok=True)
+        with open(path + ".txt", "w", encoding="utf-8") as file:
+            file.writelines(text + "\n" for text in texts)
+        semblance("embed", options.minilm, path + ".txt", "--output", path + ".part", "--normalize", "--precision", "bf16")
+        os.rename(path + ".part", path + ".npy")
+    return {text: i for i, text in enumerate(texts)}, np.load(path + ".npy")
 
 
 def scored_pairs(part):
