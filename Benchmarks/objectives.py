@@ -370,7 +370,7 @@ class Table:
         configuration = laid_over(laid_over(configuration, own.get("configuration", {})), choice)
         run = {
             "set": name, "part": part, "seed": seed, "encoder": self.file["encoder"], "files": row.get("files", "pairs"),
-            "limit": self.file["sets"][name].get("limit"), "configuration": laid_over(configuration, {"seed": 42 + seed}),
+            "limit": self.file["sets"][name].get("limit"), "configuration": laid_over(configuration, {"seed": 42 + seed + row.get("seeds", 0)}),
         }
         return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16], run
 
