@@ -2,13 +2,14 @@
 
 usage: objectives.py ROWS.json --data DATA --minilm FOLDER --results FOLDER [options]      Python 3 with numpy
 
-ROWS.json: {"encoder": [flags of `semblance train`], "sets": {NAME: {"configuration": {…}}}, "rows": [{"name": …,
+ROWS.json: {"encoder": [flags of `semblance train`], "evaluation": [flags of `semblance evaluate`], "sets": {NAME: {"configuration": {…}}}, "rows": [{"name": …,
 "configuration": {…}, "choices": [{…}, …], "files": KIND, "sets": {NAME: {"configuration": {…}}}}, …]}. Configurations are
 those of `semblance train --configuration`; a set's, a row's, a row's for a set and a choice's are laid over each other.
 The first row is the plain one that all others are tested against. {minilm} and {data} in a text stand for the folders.
 
-A row's choices are compared on parts cut from the training pairs: each seed holds out other anchors, none of which is in a
-training row. --confirm trains on all pairs and asks the set's own dev part, with the choice that was best on the parts.
+Rows are compared on parts cut from the training pairs: each seed holds out other anchors, none of which is in a training
+row. The first of a row's choices is the paper's; the one that is best on the first part goes on. --confirm trains on all
+pairs and asks the set's own dev part.
 DATA is the folder of the data sets; results are JSON Lines, and runs that are there are not made again, so that the work
 can be cut into pieces with --seconds.
 
@@ -264,8 +265,8 @@ class RetrievalSet:
         write(f"{folder}/train.jsonl", rows)
         return asked, split
 
-    def measure(self, model, folder, asked):
-        semblance("evaluate", model, asked[0], "--split", asked[1], "--json", "--per-query", f"{folder}/queries.jsonl")
+    def measure(self, model, folder, asked, flags):
+        semblance("evaluate", model, asked[0], "--split", asked[1], *flags, "--json", "--per-query", f"{folder}/queries.jsonl")
         rows = lines(f"{folder}/queries.jsonl")
         return {key: [row[key] for row in rows] for key in ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10")}
 
@@ -285,11 +286,11 @@ class SimilaritySet:
         write(f"{folder}/train.jsonl", ({"anchor": a, "positive": b, "score": s} for s, a, b in rows))
         return asked
 
-    def measure(self, model, folder, asked):
+    def measure(self, model, folder, asked, flags):
         for i in (1, 2):
             with open(f"{folder}/texts{i}.txt", "w", encoding="utf-8") as file:
                 file.writelines(row[i] + "\n" for row in asked)
-            semblance("embed", model, f"{folder}/texts{i}.txt", "--output", f"{folder}/{i}.npy", "--normalize", "--json", "--overwrite")
+            semblance("embed", model, f"{folder}/texts{i}.txt", "--output", f"{folder}/{i}.npy", *flags, "--normalize", "--json")
         cosines = (np.load(f"{folder}/1.npy") * np.load(f"{folder}/2.npy")).sum(1)
         gold = standard_ranks([row[0] for row in asked])
         return {"spearman": list(map(float, gold * standard_ranks(cosines)))}
@@ -380,24 +381,31 @@ class Table:
         return [self.results[key] for key in keys if key in self.results]
 
     def best_choice(self, name, row):
-        """The choice with the greatest mean over the parts cut from train; None until all are there."""
+        """The choice that is best on the first part cut from train, and its value and that of the row's first choice there.
+
+        None until all choices are measured.
+        """
         choices = row.get("choices", [{}])
         if len(choices) == 1:
-            return choices[0]
-        found = [self.found(name, row, choice, "cut") for choice in choices]
-        if any(len(results) < options.seeds for results in found):
-            return None
-        return choices[int(np.argmax([np.mean([mean_of(r) for r in results]) for results in found]))]
+            return choices[0], ""
+        found = [self.results.get(self.run_of(name, row, choice, 0, "cut")[0]) for choice in choices]
+        if None in found:
+            return None, ""
+        values = [mean_of(result) for result in found]
+        best = int(np.argmax(values))
+        return choices[best], f" (first part: {values[best]:.3f}, defaults {values[0]:.3f})" if best else " (defaults)"
 
     def run_all(self):
+        """False where time ran out."""
         failed = set()
         for seed in range(options.seeds):
             for name in self.sets():
                 for row in self.rows(name):
-                    choices = row.get("choices", [{}]) if self.part == "cut" else [self.best_choice(name, row)]
+                    choices = row.get("choices", [{}])
+                    if self.part == "dev" or seed > 0:
+                        choices = [self.best_choice(name, row)[0]]
                     for choice in choices:
                         if choice is None:
-                            print(f"{name}, {row['name']}: its choices are not measured yet", file=sys.stderr)
                             continue
                         key, run = self.run_of(name, row, choice, seed, self.part)
                         if key in self.results or key in failed:
@@ -419,7 +427,7 @@ class Table:
             report = json.loads(semblance(
                 "train", f"{folder}/train.jsonl", "--output", f"{folder}/model", *filled(run["encoder"]),
                 "--configuration", f"{folder}/configuration.json", "--json", "--quiet"))
-            values = SETS[run["set"]].measure(f"{folder}/model", folder, asked)
+            values = SETS[run["set"]].measure(f"{folder}/model", folder, asked, self.file.get("evaluation", []))
         result = {"key": key, "row": label, **run}
         result |= {name: report[name] for name in ("pairs_per_second", "seconds", "steps", "loss")}
         result["values"] = {metric: [round(value, 5) for value in found] for metric, found in values.items()}
@@ -437,12 +445,12 @@ class Table:
             print("| row | choice | metric (interval) | seeds | − plain (interval) | p | Holm | pairs/s |\n|---|---|---|---|---|---|---|---|")
             plain, shown = None, []
             for row in self.rows(name):
-                choice = self.best_choice(name, row)
+                choice, remark = self.best_choice(name, row)
                 results = [] if choice is None else self.found(name, row, choice, self.part)
                 if len(results) < options.seeds:
                     continue
                 values, plain = by_query(results), by_query(results) if plain is None else plain
-                entry = {"row": row["name"], "choice": choice, "results": results, "values": values}
+                entry = {"row": row["name"], "choice": words(choice or {}) + remark, "results": results, "values": values}
                 if values is not plain and len(values) == len(plain):
                     entry["difference"] = values - plain
                     entry["p"] = paired_test(values - plain)
@@ -457,23 +465,26 @@ class Table:
     @staticmethod
     def line(entry):
         seeds = " ".join(f"{mean_of(result):.3f}" for result in entry["results"])
-        choice = ", ".join(f"{key} {value}" for key, value in leaves(entry["choice"]))
         test = ["", "", ""]
         if "p" in entry:
             low, high = interval(entry["difference"])
             test = [f"{entry['difference'].mean():+.4f} ({low:+.4f} … {high:+.4f})", f"{entry['p']:.2g}", f"{entry['holm']:.2g}"]
         low, high = interval(entry["values"])
         speed = float(np.median([result["pairs_per_second"] for result in entry["results"]]))
-        cells = [entry["row"], choice, f"{entry['values'].mean():.4f} ({low:.3f}–{high:.3f})", seeds, *test, f"{speed:,.0f}"]
+        cells = [entry["row"], entry["choice"], f"{entry['values'].mean():.4f} ({low:.3f}–{high:.3f})", seeds, *test, f"{speed:,.0f}"]
         return f"| {' | '.join(cells)} |"
 
 
-def leaves(value):
-    if isinstance(value, dict):
-        return [("name" if key == "name" else inner or key, leaf) for key, item in value.items() for inner, leaf in leaves(item)]
-    if isinstance(value, list):
-        return [leaf for item in value for leaf in leaves(item)]
-    return [("", value)]
+def words(choice):
+    """A choice for people: names and values, without those of methods and of what holds them."""
+    if isinstance(choice, list):
+        return ", ".join(filter(None, map(words, choice)))
+    parts = []
+    for key, value in choice.items():
+        inner = words(value) if isinstance(value, (dict, list)) else f"{key} {value}"
+        if inner and not (key == "name"):
+            parts.append(inner)
+    return ", ".join(parts)
 
 
 def mean_of(result):
