@@ -33,6 +33,9 @@ public struct CandidateColumns: Sendable {
     public let owners: [Int32]
     /// How many columns there are.
     public var count: Int { texts.count }
+
+    /// Where the candidates are that were added with this number; `nil` where this softmax has none.
+    public func added(_ number: Int) -> Range<Int>? { segments.first { $0.kind == .added(number) }?.range }
 }
 
 /// R anchors of a step with their N candidates.

@@ -90,9 +90,9 @@ public struct MethodContext {
     public let totalSteps: Int
     /// What randomness derives from.
     public let seed: UInt64
-    /// The model that training starts from.
+    /// The model training starts from.
     public let model: Embedder
-    /// The model's weights.
+    /// Its weights.
     public let parameters: [Matrix]
     /// The unit embeddings of texts by number under another model.
     package let embedding: (_ texts: [Int32], _ embedder: Embedder, _ role: Role) throws -> Matrix

@@ -167,12 +167,13 @@ struct ContrastivePass {
             case .added(let index):
                 let candidates = added[index]
                 let unknown = [Int32](repeating: -1, count: candidates.texts.count)
-                columnAnchors += unknown
+                columnAnchors += configuration.masksDuplicates ? candidates.anchors : unknown
                 columnDocuments += configuration.masksDuplicates ? candidates.texts : unknown
                 columnGroups += configuration.masksGroups ? candidates.groups : unknown
                 columnOwners += candidates.owners
                 ownTexts += candidates.texts
                 if candidates.isPrivate { visibility = SEMBLANCE_OWNER_ALONE }
+                if candidates.isHiddenFromOwner { visibility = SEMBLANCE_HIDDEN_FROM_OWNER }
             }
             columnVisibility += [UInt8](repeating: UInt8(visibility), count: segment.range.count)
         }
@@ -508,7 +509,7 @@ struct ContrastivePass {
         _ sums: inout ContrastSums
     ) {
         let n = columnCount, dimension = dimension, task = 128
-        for segment in segments {
+        for segment in segments where sums.gradients[segment.columnSide].rows > 0 {
             let packedRows = packed(
                 rows: rows,
                 columns: dimension,
