@@ -4,6 +4,17 @@ public enum MethodRegistry {
     public static var names: [String] { types.map { $0.name }.sorted() }
 
     static let types: [any StandardMethod.Type] = [
-        AlignmentUniformity.self
+        AlignmentUniformity.self,
+        AnglE.self,
+        ContrastiveDistillation.self,
+        CoSENT.self,
+        CosineMSE.self,
+        EmbeddingMSE.self,
+        GradedDistillation.self,
+        GradedRelevance.self,
+        ListwiseRanking.self,
+        MarginMSE.self,
+        ScoreDistillation.self,
+        SoftLabels.self,
     ]
 }
