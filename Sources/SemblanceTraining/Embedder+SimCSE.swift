@@ -1,6 +1,5 @@
 public import Foundation
 public import SemblanceEncoders
-public import SemblanceEvaluation
 
 extension Embedder {
     /// Trains a transformer on texts alone: unsupervised SimCSE.
@@ -19,7 +18,7 @@ extension Embedder {
         texts: [String],
         startingFrom start: InitialModel,
         configuration: TrainingConfiguration = TrainingConfiguration(),
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil,
         progress: (@Sendable (TrainingEvent) -> Void)? = nil

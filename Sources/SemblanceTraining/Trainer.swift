@@ -13,7 +13,7 @@ internal import SemblanceRetrieval
 final class Trainer {
     private let configuration: TrainingConfiguration
     private let set: TrainingSet
-    private let development: RetrievalDataset?
+    private let development: DevelopmentSet?
     private let checkpoints: CheckpointConfiguration?
     private let workers: Workers
     private let logger = Logger(label: "semblance.training")
@@ -46,7 +46,7 @@ final class Trainer {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil
     ) throws {
@@ -420,9 +420,9 @@ final class Trainer {
             workers: workers,
             cancellation: cancellation
         )
-        let score = result.value(of: Evaluator.selectionMetric)
+        let score = result.score
         state.evaluatedStep = state.step
-        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
+        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(result.metric)": "\(score)"])
         progress?(.evaluated(step: state.step, report: result))
         if state.best == nil || score > state.best?.score ?? 0 {
             state.best = TrainingState.Best(
