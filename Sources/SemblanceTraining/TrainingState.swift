@@ -10,10 +10,12 @@ struct TrainingState {
     var parameters: [Matrix]
     var optimizer: Optimizer
     var temperature: LearnedTemperature
-    /// The epoch negatives were mined for; −1 before the first time.
-    var minedEpoch = -1
+    /// The step negatives were mined before; −1 before the first time.
+    var minedStep = -1
     /// Hard negatives of each row by text number; empty where there are none.
     var negatives: [[Int32]]
+    /// By row, the cluster of its anchor, where batches go by clusters; else empty.
+    var clusters: [Int32] = []
     /// The best evaluation so far.
     var best: Best?
     var evaluationsWithoutGain = 0
