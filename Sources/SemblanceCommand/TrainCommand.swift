@@ -40,6 +40,13 @@ struct TrainCommand: AsyncParsableCommand {
     var learningRate: Float?
     @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
     var temperature: Float?
+    @Option(
+        help: ArgumentHelp(
+            "A method of the objective, with its defaults; may be given several times.",
+            discussion: "One of: \(MethodRegistry.names.joined(separator: ", ")). Settings go into --configuration."
+        )
+    )
+    var objective: [String] = []
     @Option(help: "The update rule. (default: \(OptimizerConfiguration().rule.rawValue))")
     var optimizer: OptimizerConfiguration.Rule?
     @Option(help: "How the learning rate falls. (default: \(TrainingConfiguration().schedule.rawValue))")
@@ -175,6 +182,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let batchSize { settings.batchSize = batchSize }
         if let learningRate { settings.learningRate = learningRate }
         if let temperature { settings.objective.temperature.value = temperature }
+        settings.objective.methods += try objective.map { try MethodChoice(named: $0) }
         if let optimizer { settings.optimizer.rule = optimizer }
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }

@@ -17,6 +17,7 @@ extension Embedder {
     ///   - pairs: anchors with what they should find.
     ///   - start: random weights over a vocabulary learned from the pairs, or a model.
     ///   - configuration: how; the defaults train a static encoder in seconds.
+    ///   - methods: what else the objective does differently, beside the configuration's methods: your own.
     ///   - corpus: further texts that hard negatives may be mined from.
     ///   - development: evaluated while training; the best weights are returned.
     ///   - checkpoints: where and how often to write one.
@@ -31,6 +32,7 @@ extension Embedder {
         _ pairs: [TrainingPair],
         startingFrom start: InitialModel = .scratch(),
         configuration: TrainingConfiguration = TrainingConfiguration(),
+        methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
         evaluating development: RetrievalDataset? = nil,
         checkpoints: CheckpointConfiguration? = nil,
@@ -44,6 +46,7 @@ extension Embedder {
                 pairs,
                 startingFrom: embedder,
                 configuration: configuration,
+                methods: methods,
                 corpus: corpus,
                 evaluating: development,
                 checkpoints: checkpoints,

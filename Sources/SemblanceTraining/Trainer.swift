@@ -46,6 +46,7 @@ final class Trainer {
         _ pairs: [TrainingPair],
         startingFrom embedder: Embedder,
         configuration: TrainingConfiguration = TrainingConfiguration(),
+        methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
         evaluating development: RetrievalDataset? = nil,
         checkpoints: CheckpointConfiguration? = nil,
@@ -75,13 +76,8 @@ final class Trainer {
             workers: workers
         )
         (self.queries, self.documents) = try Self.edited(queries, documents, configuration, embedder, workers)
-        sampler = Sampler(
-            rows: set.rows,
-            textCount: set.texts.count,
-            batchSize: configuration.batchSize,
-            seed: configuration.seed
-        )
-        objective = ContrastiveObjective(configuration.objective)
+        sampler = try Self.sampler(of: set, configuration)
+        objective = ContrastiveObjective(configuration.objective, methods: methods)
         peakLearningRate = Double(
             configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
         )
@@ -93,11 +89,42 @@ final class Trainer {
             configuration: configuration,
             negatives: sources == [.rows] ? set.rows.map(\.negatives) : []
         )
+        let context = methodContext()
+        state.methods = try objective.methods.map { try $0.start(context) }
         if let resumption {
             state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state, rows: set.rows.count)
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds
+    }
+
+    private static func sampler(
+        of set: TrainingSet,
+        _ configuration: TrainingConfiguration
+    ) throws -> any BatchSampler {
+        guard configuration.batches.kind == .tasks else {
+            return Sampler(
+                rows: set.rows,
+                textCount: set.texts.count,
+                batchSize: configuration.batchSize,
+                seed: configuration.seed
+            )
+        }
+        guard set.rows.contains(where: { $0.task >= 0 }) else {
+            throw TrainingError(
+                code: .invalidData,
+                message: "batches are to have one task each, and no training pair says which task it is of: "
+                    + "give pairs a task, or choose batches that are mixed or of clusters"
+            )
+        }
+        return TaskSampler(
+            rows: set.rows,
+            tasks: set.rows.map(\.task),
+            textCount: set.texts.count,
+            batchSize: configuration.batchSize,
+            exponent: configuration.batches.taskExponent,
+            seed: configuration.seed
+        )
     }
 
     /// The texts, with the configuration's edits of each role's.
@@ -187,16 +214,8 @@ final class Trainer {
         total: Int,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> Double {
-        let batch = ContrastiveBatch(
-            rows.map { row in
-                var texts = set.rows[Int(row)]
-                texts.negatives =
-                    state.negatives.isEmpty
-                    ? [] : Array(state.negatives[Int(row)].prefix(configuration.negativesPerRow))
-                return texts
-            }
-        )
-        let (contrast, gradients) = contrast(batch)
+        let batch = ContrastiveBatch(rows.map { batchRow(Int($0)) })
+        let (contrast, gradients) = contrast(batch, rows: Array(rows), total: total)
         guard contrast.loss.isFinite else {
             throw TrainingError(
                 code: .diverged,
@@ -217,26 +236,82 @@ final class Trainer {
             learningRate: peakLearningRate * factor,
             workers: workers
         )
+        for index in objective.methods.indices {
+            objective.methods[index].update(
+                &state.methods[index],
+                after: StepOutcome(
+                    step: contrast.step(seenBy: index),
+                    losses: contrast.losses,
+                    gradients: contrast.learned[index],
+                    parameters: state.parameters,
+                    learningRate: state.learningRate
+                )
+            )
+        }
         if isLastEpoch { noteSuspects(contrast, batch) }
         for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
         return contrast.loss
     }
 
+    /// A row with the hard negatives it has now, and what a teacher said of those the data named.
+    private func batchRow(_ index: Int) -> ContrastiveRow {
+        var row = set.rows[index]
+        let named = row
+        row.negatives =
+            state.negatives.isEmpty ? [] : Array(state.negatives[index].prefix(configuration.negativesPerRow))
+        if !named.negativeScores.isEmpty {
+            row.negativeScores = row.negatives.map { negative in
+                named.negatives.firstIndex(of: negative).map { named.negativeScores[$0] } ?? .nan
+            }
+        }
+        return row
+    }
+
+    private func methodContext() -> MethodContext {
+        MethodContext(
+            texts: set.texts,
+            rows: set.rows,
+            batchSize: sampler.batchSize,
+            dimension: model.embedder.tower(for: .query).encoder.dimension,
+            totalSteps: sampler.batchesPerEpoch * configuration.epochs,
+            seed: configuration.seed,
+            parameters: model.parameters
+        ) { [set, workers] texts, embedder, role in
+            try embedder.embed(
+                texts.map { set.texts[Int($0)] },
+                as: role,
+                options: Embedder.Options(),
+                workers: workers,
+                cancellation: Cancellation()
+            ).embeddings
+        }
+    }
+
     /// The three phases: a batch embedded, contrasted, and its gradient taken back to the parameters.
     ///
     /// What holds the weights ends with this call, so that the optimizer changes them in place.
-    private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
+    private func contrast(
+        _ batch: ContrastiveBatch,
+        rows: [Int32],
+        total: Int
+    ) -> (Contrast, [ParameterGradient?]) {
         let queryWeights = weights(of: .query)
         let documentWeights = model.embedder.sharesWeights ? queryWeights : weights(of: .document)
         let anchors = embed(batch.anchors, .query, queries, queryWeights)
         let candidates = embed(batch.documents, .document, documents, documentWeights)
+        // Methods may ask for embeddings under other weights, which reads the state.
+        var methods: [MethodState] = []
+        swap(&methods, &state.methods)
         let contrast = objective.contrast(
             anchors: anchors.embeddings,
             documents: candidates.embeddings,
             batch: batch,
+            context: stepContext(batch, rows: rows, total: total),
             scale: state.temperature.scale,
+            states: &methods,
             workers: workers
         )
+        swap(&methods, &state.methods)
         tokenCount += anchors.tokenCount + candidates.tokenCount
         // One sum for both roles where they share the weights.
         var sums = [ParameterGradients()]
@@ -246,16 +321,39 @@ final class Trainer {
         return (contrast, gradients(sums))
     }
 
-    private func weights(of role: Role) -> Weights {
+    private func stepContext(_ batch: ContrastiveBatch, rows: [Int32], total: Int) -> ContrastiveStep.Context {
+        var context = ContrastiveStep.Context()
+        context.rows = rows
+        context.number = state.step
+        context.total = total
+        context.epoch = state.step / sampler.batchesPerEpoch
+        context.seed = configuration.seed
+        context.embed = { [self] side, parameters in
+            let (texts, role, store) =
+                side == .anchors ? (batch.anchors, Role.query, queries) : (batch.documents, .document, documents)
+            let weights = weights(of: role, in: parameters)
+            // Dropout differs from the batch's own.
+            return embed(texts, role, store, weights, seed: configuration.seed &+ 1).embeddings
+        }
+        return context
+    }
+
+    private func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
         let range = model.range(of: role)
         return Weights(
-            Array(state.parameters[range]),
-            isTrained: model.traits[range].map(\.isTrained),
+            Array((parameters ?? state.parameters)[range]),
+            isTrained: parameters == nil ? model.traits[range].map(\.isTrained) : range.map { _ in false },
             precision: configuration.compute.precision
         )
     }
 
-    private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, _ weights: Weights) -> EmbeddedBatch {
+    private func embed(
+        _ texts: [Int32],
+        _ role: Role,
+        _ store: TokenStore,
+        _ weights: Weights,
+        seed: UInt64? = nil
+    ) -> EmbeddedBatch {
         EmbeddedBatch(
             texts,
             from: .init(
@@ -264,7 +362,7 @@ final class Trainer {
                 encoder: model.embedder.tower(for: role).encoder,
                 weights: weights,
                 randomness: DropoutRandomness(
-                    seed: ~configuration.seed,
+                    seed: ~(seed ?? configuration.seed),
                     // Steps, roles and chunks have streams of their own.
                     stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
                     rate: configuration.dropout
@@ -447,7 +545,7 @@ final class Trainer {
     }
 
     private var checkpointIdentity: Checkpoint.Identity {
-        Checkpoint.Identity(configuration: configuration, set: set, model: model)
+        Checkpoint.Identity(configuration: configuration, methods: objective.methods, set: set, model: model)
     }
 
     // MARK: Reporting

@@ -10,6 +10,8 @@ struct TrainingState {
     var parameters: [Matrix]
     var optimizer: Optimizer
     var temperature: LearnedTemperature
+    /// Of the objective's methods, in their order.
+    var methods: [MethodState] = []
     /// The step negatives were mined before; −1 before the first time.
     var minedStep = -1
     /// Hard negatives of each row by text number; empty where there are none.

@@ -20,7 +20,7 @@ package struct TaskSampler: BatchSampler {
 
     /// - Parameter tasks: by row; every value is a task.
     package init(
-        rows: [ContrastiveBatch.Row],
+        rows: [ContrastiveRow],
         tasks: [Int32],
         textCount: Int,
         batchSize: Int,

@@ -76,17 +76,18 @@ public struct ConsistencyFilter: Sendable {
                     !relevant.contains(layout.text(at: $0))
                 }.prefix(top)
                 let bound = rivals.count < top ? nil : Array(rivals).last
-                let positives = pair.positives.filter { positive in
+                let isKept = pair.positives.map { positive in
                     guard let bound, let text = row.positives.first(where: { set.texts[Int($0)].isSame(as: positive) })
                     else { return true }
                     return space.similarity(row.anchor, layout.places[Int(text)])
                         >= space.similarity(row.anchor, bound)
                 }
-                report.positives += pair.positives.count
-                report.droppedPositives += pair.positives.count - positives.count
-                if positives.isEmpty { continue }
+                report.positives += isKept.count
+                report.droppedPositives += isKept.count { !$0 }
+                if !isKept.contains(true) { continue }
                 var pair = pair
-                pair.positives = positives
+                pair.positives = zip(pair.positives, isKept).filter(\.1).map(\.0)
+                pair.positiveScores = pair.positiveScores.map { zip($0, isKept).filter(\.1).map(\.0) }
                 kept.append(pair)
             }
             report.droppedRows = report.rows - kept.count

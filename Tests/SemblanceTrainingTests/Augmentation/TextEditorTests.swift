@@ -177,7 +177,8 @@ import Testing
     }
 
     @Test func `special tokens and the prompt stay`() throws {
-        let bert = try Embedder(contentsOf: fixture(of: "SemblanceEncodersTests", "transformers/bert"))
+        let tests = URL(filePath: #filePath).deletingLastPathComponent().path
+        let bert = try Embedder(contentsOf: fixture(of: "SemblanceEncodersTests", "transformers/bert", here: tests))
         let words = ["river stone", "cold water under the bridge", "a"]
         for role in Role.allCases {
             let tokens = bert.tower(for: role).tokenize(words[...], prompt: bert.prompts[role] ?? "")

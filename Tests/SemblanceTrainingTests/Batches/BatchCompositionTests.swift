@@ -11,7 +11,7 @@ import Testing
         var random = RandomStream(seed: 9)
         let tasks = sizes.enumerated().flatMap { [Int32](repeating: Int32($0), count: $1) }.shuffled(using: &random)
         let rows = tasks.indices.map { index in
-            ContrastiveBatch.Row(anchor: Int32(index), positives: [Int32(tasks.count + index)])
+            ContrastiveRow(anchor: Int32(index), positives: [Int32(tasks.count + index)])
         }
         let sampler = TaskSampler(
             rows: rows,
@@ -35,7 +35,7 @@ import Testing
         }
         // Without tasks the same rows do mix.
         let rows = tasks.indices.map {
-            ContrastiveBatch.Row(anchor: Int32($0), positives: [Int32(tasks.count + $0)])
+            ContrastiveRow(anchor: Int32($0), positives: [Int32(tasks.count + $0)])
         }
         let mixed = Sampler(rows: rows, textCount: 2 * rows.count, batchSize: 16, seed: 7).batches(epoch: 0)
         if sizes.count > 1 { #expect(mixed.contains { Set($0.map { tasks[Int($0)] }).count > 1 }) }
@@ -79,7 +79,7 @@ import Testing
 
     @Test func `batches by clusters have few clusters each, and every row once`() {
         let clusters = (0..<960).map { Int32($0 % 12) }
-        let rows = clusters.indices.map { ContrastiveBatch.Row(anchor: Int32($0), positives: [Int32(960 + $0)]) }
+        let rows = clusters.indices.map { ContrastiveRow(anchor: Int32($0), positives: [Int32(960 + $0)]) }
         let sampler = Sampler(rows: rows, textCount: 1920, batchSize: 32, seed: 3)
         let batches = sampler.batches(epoch: 2, clusters: clusters)
         #expect(batches.flatMap { $0 }.sorted() == (0..<960).map(Int32.init))
@@ -122,6 +122,22 @@ import Testing
         }
         #expect(Set(SphericalClusters.of(unit, count: 1, seed: 1, workers: .shared(threads: 2))) == [0])
         #expect(SphericalClusters.of(unit.rows(0..<3), count: 9, seed: 1, workers: .shared(threads: 2)).count == 3)
+    }
+
+    @Test func `fit takes batches of one task, and pairs without tasks are an error`() async throws {
+        let toy = try ToyModel()
+        var pairs = toy.pairs(60)
+        var configuration = TrainingConfiguration(epochs: 2, batchSize: 16)
+        let mixed = try await fit(pairs, from: toy.embedder(), configuration).embedder.weights
+        configuration.batches = BatchComposition(.tasks)
+        let error = await #expect(throws: TrainingError.self) {
+            try await fit(pairs, from: toy.embedder(), configuration)
+        }
+        #expect(error?.message.contains("task") == true)
+        for index in pairs.indices { pairs[index].task = ["a", "b"][index % 2] }
+        let (tasks, log) = try await fit(pairs, from: toy.embedder(), configuration)
+        #expect(log.losses.count == 8)
+        #expect(tasks.weights != mixed)
     }
 
     @Test func `values out of their range are named`() {

@@ -45,6 +45,7 @@ import Testing
         var pairs = toy.pairs(60)
         for index in stride(from: 0, to: 60, by: 4) {
             pairs[index].positives.append(pairs[(index + 7) % 60].positives[0])
+            pairs[index].positiveScores = [0.25, 0.75]
             pairs[index + 1].anchor = pairs[index].anchor
         }
         let corpus = ToyModel.words.map { $0 + " alone" }
@@ -55,9 +56,13 @@ import Testing
             let known = Set(pairs.filter { $0.anchor == pair.anchor }.flatMap(\.positives))
             func score(_ text: Int) -> Double { dot(x[row: row], y[row: text]) }
             var pair = pair
-            pair.positives = pair.positives.filter { positive in
+            let isKept = pair.positives.map { positive in
                 let own = score(texts.firstIndex(of: positive) ?? 0)
                 return texts.indices.count { !known.contains(texts[$0]) && score($0) > own } < top
+            }
+            pair.positives = pair.positives.indices.filter { isKept[$0] }.map { pair.positives[$0] }
+            pair.positiveScores = pair.positiveScores.map { scores in
+                scores.indices.filter { isKept[$0] }.map { scores[$0] }
             }
             return pair.positives.isEmpty ? nil : pair
         }
