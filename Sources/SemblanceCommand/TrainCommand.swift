@@ -10,8 +10,8 @@ struct TrainCommand: AsyncParsableCommand {
         discussion: """
             PAIRS.jsonl holds one {"anchor", "positive", "negatives", "group"} a line; positive may be a list, the last two \
             may be missing. Without --base a static encoder is trained from scratch over a vocabulary learned from the \
-            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a transformer is \
-            then trained without pairs (SimCSE).
+            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a model is then \
+            trained without pairs, a transformer by dropout (SimCSE), any model with --augment.
             """
     )
 
@@ -73,6 +73,16 @@ struct TrainCommand: AsyncParsableCommand {
     var negativesPerRow: Int?
     @Option(help: "Mine anew every so many epochs; once unless given.")
     var remineEvery: Int?
+    @Option(help: "Mine anew every so many steps.")
+    var remineEverySteps: Int?
+    @Option(help: "How mined negatives are kept apart from positives, by name. (default: topk-percpos)")
+    var mining: MiningConfiguration?
+    @Option(help: "A model folder that --negatives guided asks; may be given several times.")
+    var guide: [String] = []
+    @Option(help: "Change texts at random in every batch; may be given several times, one change after another.")
+    var augment: [TextAugmentation] = []
+    @Option(help: "Which rows come into a batch together. (default: \(BatchComposition().kind.rawValue))")
+    var batches: BatchComposition.Kind?
     @Option(help: "Texts to mine from, a JSON Lines file with text and title; the positives unless given.")
     var corpus: String?
     @Option(
@@ -196,6 +206,19 @@ struct TrainCommand: AsyncParsableCommand {
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
         if let remineEvery { settings.remineEvery = remineEvery }
+        if let remineEverySteps { settings.remineEverySteps = remineEverySteps }
+        if var method = mining {
+            method.pick = settings.mining.pick
+            method.mixture = settings.mining.mixture
+            method.competence = settings.mining.competence
+            method.guides = settings.mining.guides
+            settings.mining = method
+        }
+        if !guide.isEmpty { settings.mining.guides = guide }
+        if let first = augment.first {
+            settings.augmentation = augment.dropFirst().reduce(first) { $0.followed(by: $1) }
+        }
+        if let batches { settings.batches.kind = batches }
         if let threads = common.threads { settings.compute.threads = threads }
         if let precision = common.precision { settings.compute.precision = precision }
         try settings.validate()
