@@ -92,7 +92,12 @@ final class Trainer {
         let context = methodContext()
         state.methods = try objective.methods.map { try $0.start(context) }
         if let resumption {
-            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state, rows: set.rows.count)
+            state = try Checkpoint.read(
+                from: resumption,
+                matching: checkpointIdentity,
+                shapes: state,
+                rows: set.rows.count
+            )
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds

@@ -8,12 +8,6 @@ import Testing
 
 @testable import SemblanceTraining
 
-/// log Σ exp.
-func logSumExp(_ x: [Double]) -> Double {
-    guard let most = x.max() else { return -.infinity }
-    return most + log(x.reduce(0) { $0 + exp($1 - most) })
-}
-
 /// InfoNCE over the documents of a batch and what is added to each row's targets and other candidates.
 ///
 /// - Parameter added: the logits of further targets and of further candidates, given a row and all its negatives' logits.
