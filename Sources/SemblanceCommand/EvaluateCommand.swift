@@ -28,11 +28,16 @@ struct EvaluateCommand: AsyncParsableCommand {
     var weights = Weights(values: [1, 1])
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
+    @Option(help: "A JSON Lines file that is written: each query's id and metrics.")
+    var perQuery: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         if mode == .all, baseline != nil {
             throw ValidationError("--mode all compares the modes with each other: give no --baseline")
+        }
+        if mode == .all, perQuery != nil {
+            throw ValidationError("--per-query is of one mode: name it, and not all")
         }
     }
 
@@ -40,6 +45,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         let dataset = try RetrievalDataset(contentsOf: URL(path: folder), split: split)
         if mode == .all { return try await compareModes(on: dataset) }
         let report = try await evaluate(model, on: dataset, by: [mode])[0]
+        if let perQuery { try JSONLines.write(QueryMetrics.rows(of: report), to: URL(path: perQuery)) }
         var result = EvaluationResult(summary: report.summary)
         if let baseline {
             let other =
@@ -174,6 +180,28 @@ private struct EvaluationResult: Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(baseline, forKey: .baseline)
         try container.encodeIfPresent(pValue, forKey: .pValue)
+    }
+}
+
+/// A line of `--per-query`: `{"ndcg@10": 0.63, …, "query": "q1"}`.
+private struct QueryMetrics: Encodable {
+    let query: String
+    let values: [RetrievalMetric: Double]
+
+    static func rows(of report: RetrievalReport) -> [QueryMetrics] {
+        report.queries.enumerated().map { index, query in
+            QueryMetrics(query: query, values: report.values.mapValues { $0[index] })
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case query
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try values.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(query, forKey: .query)
     }
 }
 

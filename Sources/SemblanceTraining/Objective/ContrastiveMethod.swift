@@ -107,6 +107,10 @@ public struct MethodContext {
 public struct RowLosses: Sendable {
     /// `[B]`: each anchor's loss, unweighted, in nats.
     public let losses: [Double]
+    /// `[B]`: the entropy of each anchor's softmax, in nats.
+    public let entropies: [Double]
+    /// `[B]`: how many candidates it is over. With several directions of their own, both are means.
+    public let candidates: [Double]
 }
 
 /// A step that was taken.

@@ -1,6 +1,7 @@
 // The contrastive kernel: scores, softmax and gradients in blocks of rows, so memory grows with B·D, not with B².
 // B anchors, C documents, D dimension, R rows of a block, N columns: the candidates of all directions.
 
+internal import CSemblanceKernels
 package import SemblanceNumerics
 
 /// The objective's result for one batch.
@@ -150,18 +151,24 @@ package struct ContrastiveObjective: Sendable {
             )
         }
         var weights: [Float]?
+        var isScored = false
         for index in methods.indices {
-            if methods[index].weighsRows, sums.losses.allSatisfy({ $0 == 0 }) {
+            if methods[index].weighsRows, !isScored {
+                isScored = true
                 for pass in passes { pass.run(weights: nil, onlyLosses: true, workers: workers, into: &sums) }
             }
             var turn = frozen
             turn.method = index
-            let losses = RowLosses(losses: sums.losses)
+            let losses = RowLosses(
+                losses: sums.losses,
+                entropies: sums.entropies,
+                candidates: sums.candidates
+            )
             guard let factors = methods[index].weights(of: losses, in: turn, &states[index]) else { continue }
-            precondition(factors.count == step.rows.count || factors.count == batch.anchors.count)
+            precondition(factors.count == batch.anchors.count, "\(factors.count) weights of \(methods[index])")
             weights = weights.map { zip($0, factors).map { $0 * $1 } } ?? factors
         }
-        sums.losses = Array(repeating: 0, count: batch.anchors.count)
+        sums.forgetRows()
         for pass in passes { pass.run(weights: weights, onlyLosses: false, workers: workers, into: &sums) }
     }
 }
@@ -169,7 +176,10 @@ package struct ContrastiveObjective: Sendable {
 /// What passes add up.
 struct ContrastSums {
     var loss = 0.0
-    var losses: [Double]
+    /// Of each anchor, as in ``RowLosses``.
+    private(set) var losses: [Double] = []
+    private(set) var entropies: [Double] = []
+    private(set) var candidates: [Double] = []
     /// Of the unit anchors, the unit documents, and added candidates; those that are constants have none.
     var gradients: [Matrix]
     var scaleGradient = 0.0
@@ -178,11 +188,24 @@ struct ContrastSums {
     var suspects: [Contrast.Suspect] = []
 
     init(_ step: ContrastiveStep) {
-        losses = Array(repeating: 0, count: step.anchorTexts.count)
         let added = step.candidates.map(\.vectors)
         gradients =
             [step.anchors, step.documents].map { Matrix(rows: $0.value.rows, columns: $0.value.columns) }
             + added.map { Matrix(rows: $0.isConstant ? 0 : $0.value.rows, columns: $0.value.columns) }
+        forgetRows()
+    }
+
+    /// Notes what a partition found of an anchor.
+    mutating func add(_ report: semblance_contrast_row, share: Double, toRow row: Int) {
+        losses[row] += report.loss * share
+        entropies[row] += report.entropy * share
+        candidates[row] += Double(report.open) * share
+    }
+
+    /// Makes the anchors' sums 0.
+    mutating func forgetRows() {
+        losses = Array(repeating: 0, count: gradients[0].rows)
+        (entropies, candidates) = (losses, losses)
     }
 
     /// What the gradients are of.
