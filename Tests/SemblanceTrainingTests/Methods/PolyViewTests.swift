@@ -59,7 +59,7 @@ import Testing
         var method = PolyView()
         method.mean = mean
         let batch = point.batch
-        point.check(method) { reference(batch, $0, $1, mean) }
+        point.checkChange(by: method) { reference(batch, $0, $1, mean) }
         // The temperature, where it is learned.
         let slope = [20 + 1e-4, 20 - 1e-4].map { reference(batch, point.anchors, point.documents, mean, scale: $0) }
         expectClose(
