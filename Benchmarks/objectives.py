@@ -89,7 +89,7 @@ def with_files(rows, files, names, generator):
     pairs: as they are. titles: the title in the document's place. title-rows: rows with the title beside them. synonyms: rows
     with another anchor of the document in the document's place. corpus: the corpora's own pairs. views: another anchor of the
     document as second positive. graded: a sibling as second positive that counts less. scored: rows of a positive, a sibling
-    and a stranger with scores. tasks: what kind of row it is. feedback: MiniLM's cosine as score. teacher: negatives among
+    and a stranger with scores. tasks: what kind of row it is. taxonomy: groups as paths. feedback: MiniLM's cosine as score. consistent: what E5's filter leaves. teacher: negatives among
     MiniLM's 50 nearest, with its scores. noisy: three of ten rows with a stranger's document.
     """
     for word in files.split("+"):
@@ -183,11 +183,28 @@ def tasks(rows, names, generator):
 
 
 @file_kind
+def taxonomy(rows, names, generator):
+    """Groups as paths, from the major group of the O*NET or ESCO code down."""
+    for row in rows:
+        digits = row["group"].replace("-", "")
+        yield row | {"group": [digits[:length] for length in range(2 if "-" in row["group"] else 1, len(digits) + 1)]}
+
+
+@file_kind
 def noisy(rows, names, generator):
     documents = sorted({(row["positive"], row.get("group", "")) for row in rows})
     for row in rows:
         positive, group = generator.choice(documents) if generator.random() < 0.3 else (row["positive"], row.get("group"))
         yield row | {"positive": positive} | ({"group": group} if group else {})
+
+
+@file_kind
+def consistent(rows, names, generator):
+    """What E5's filter leaves: rows whose positive MiniLM finds among the first two."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/rows.jsonl", rows)
+        semblance("filter", f"{folder}/rows.jsonl", "--model", options.minilm, "--output", f"{folder}/kept.jsonl", "--precision", "bf16")
+        return lines(f"{folder}/kept.jsonl")
 
 
 @file_kind
