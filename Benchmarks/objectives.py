@@ -422,28 +422,37 @@ class Table:
         best = int(np.argmax(values))
         return choices[best], f" (first part: {values[best]:.3f}, defaults {values[0]:.3f})" if best else " (defaults)"
 
+    def planned(self):
+        """Every run's set, row, choice and seed: first choices before others, one seed after the other."""
+        for seed in range(options.seeds):
+            if self.part == "cut" and seed == 0:
+                most = max(len(row.get("choices", [{}])) for row in self.file["rows"])
+                for place in range(most):
+                    for name in self.sets():
+                        for row in self.rows(name):
+                            for choice in row.get("choices", [{}])[place : place + 1]:
+                                yield name, row, choice, seed
+            else:
+                for name in self.sets():
+                    for row in self.rows(name):
+                        choice, _ = self.best_choice(name, row)
+                        if choice is not None:
+                            yield name, row, choice, seed
+
     def run_all(self):
         """False where time ran out."""
         failed = set()
-        for seed in range(options.seeds):
-            for name in self.sets():
-                for row in self.rows(name):
-                    choices = row.get("choices", [{}])
-                    if self.part == "dev" or seed > 0:
-                        choices = [self.best_choice(name, row)[0]]
-                    for choice in choices:
-                        if choice is None:
-                            continue
-                        key, run = self.run_of(name, row, choice, seed, self.part)
-                        if key in self.results or key in failed:
-                            continue
-                        if time.monotonic() - started > options.seconds:
-                            return False
-                        try:
-                            self.run(key, run, row["name"])
-                        except RuntimeError as error:
-                            failed.add(key)
-                            print(f"{name}, {row['name']}: {error}", file=sys.stderr)
+        for name, row, choice, seed in self.planned():
+            key, run = self.run_of(name, row, choice, seed, self.part)
+            if key in self.results or key in failed:
+                continue
+            if time.monotonic() - started > options.seconds:
+                return False
+            try:
+                self.run(key, run, row["name"])
+            except RuntimeError as error:
+                failed.add(key)
+                print(f"{name}, {row['name']}: {error}", file=sys.stderr)
         return True
 
     def run(self, key, run, label):
