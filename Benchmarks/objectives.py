@@ -511,7 +511,7 @@ class Table:
         test = ["", "", ""]
         if "p" in entry:
             low, high = interval(entry["difference"])
-            test = [f"{entry['difference'].mean():+.4f} ({low:+.4f} … {high:+.4f})", f"{entry['p']:.2g}", f"{entry['holm']:.2g}"]
+            test = [f"{entry['difference'].mean():+.4f} ({low:+.4f} … {high:+.4f})".replace("-", "−"), *(f"{p:.5f}" if p < 0.001 else f"{p:.2g}" for p in (entry["p"], entry["holm"]))]
         low, high = interval(entry["values"])
         speed = float(np.median([result["pairs_per_second"] for result in entry["results"]]))
         cells = [entry["row"], entry["choice"], f"{entry['values'].mean():.4f} ({low:.3f}–{high:.3f})", seeds, *test, f"{speed:,.0f}"]
