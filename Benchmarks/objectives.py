@@ -528,7 +528,7 @@ def words(choice):
     parts = []
     for key, value in choice.items():
         inner = words(value) if isinstance(value, (dict, list)) else f"{key} {value}"
-        if inner and not (key == "name"):
+        if inner and key not in ("name", "compute"):
             parts.append(inner)
     return ", ".join(parts)
 
