@@ -92,7 +92,12 @@ final class Trainer {
         let context = methodContext()
         state.methods = try objective.methods.map { try $0.start(context) }
         if let resumption {
-            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state, rows: set.rows.count)
+            state = try Checkpoint.read(
+                from: resumption,
+                matching: checkpointIdentity,
+                shapes: state,
+                rows: set.rows.count
+            )
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds
@@ -447,12 +452,12 @@ final class Trainer {
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
         }
-        let (negatives, found) = miner.mine(
+        let (negatives, found) = try miner.mine(
             set,
             layout,
             sources: sources,
             space: space,
-            guides: try guideSpaces(layout, cancellation)
+            guides: guideSpaces(layout, cancellation)
         )
         state.negatives = negatives.map(\.texts)
         state.minedStep = state.step
