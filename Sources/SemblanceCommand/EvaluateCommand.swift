@@ -26,11 +26,18 @@ struct EvaluateCommand: AsyncParsableCommand {
     var fusion = RankFusion.Method.reciprocalRank
     @Option(help: ArgumentHelp("What meaning and words weigh in it.", valueName: "dense,lexical"))
     var weights = Weights(values: [1, 1])
+    @Option(help: "Compare the first so many components of the embeddings (dense alone).")
+    var dimension: Int?
+    @Option(help: "Use the first so many of the model's layers.")
+    var layers: Int?
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        if dimension != nil, mode != .dense {
+            throw ValidationError("--dimension is for --mode dense: leave one of them out")
+        }
         if mode == .all, baseline != nil {
             throw ValidationError("--mode all compares the modes with each other: give no --baseline")
         }
@@ -62,10 +69,17 @@ struct EvaluateCommand: AsyncParsableCommand {
         on dataset: RetrievalDataset,
         by modes: [EvaluatedMode]
     ) async throws -> [RetrievalReport] {
-        let embedder = try Embedder(contentsOf: URL(path: model))
+        var embedder = try Embedder(contentsOf: URL(path: model))
+        if let layers { embedder = try embedder.keepingLayers(layers) }
         if modes == [.dense] {
             return [
-                try await Evaluator.retrieval(embedder, on: dataset, through: through, compute: common.compute)
+                try await Evaluator.retrieval(
+                    embedder,
+                    on: dataset,
+                    through: through,
+                    dimension: dimension,
+                    compute: common.compute
+                )
             ]
         }
         return try await Evaluator.retrieval(

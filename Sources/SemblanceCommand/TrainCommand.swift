@@ -72,6 +72,7 @@ struct TrainCommand: AsyncParsableCommand {
     var dev: String?
     @Option(help: "The split of --dev.")
     var devSplit = "dev"
+    @OptionGroup(title: "Against forgetting") var retention: RetentionOptions
     @Option(help: "A JSON file with any of the fields of TrainingConfiguration; flags win.")
     var configuration: String?
     @Option(help: "Write a checkpoint into the output every so many steps.")
@@ -109,6 +110,10 @@ struct TrainCommand: AsyncParsableCommand {
         let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
         let development = try dev.map { try RetrievalDataset(contentsOf: URL(path: $0), split: devSplit) }
 
+        let guards = try retention.guards()
+        let replayed = try retention.replay.map { try JSONLines.read(TrainingPair.self, from: URL(path: $0)) } ?? []
+        let retained = try retention.pull.map { try TextLines.read(from: URL(path: $0)) } ?? []
+
         let finished = Mutex<TrainingReport?>(nil)
         let show = common.console.trainingProgress()
         let start = try initialModel()
@@ -136,6 +141,9 @@ struct TrainCommand: AsyncParsableCommand {
                     configuration: settings,
                     corpus: corpusTexts ?? [],
                     evaluating: development,
+                    guarding: guards,
+                    replaying: replayed,
+                    retaining: retained,
                     checkpoints: checkpoints,
                     resumingFrom: resume ? checkpointFolder : nil,
                     progress: progress
@@ -148,6 +156,14 @@ struct TrainCommand: AsyncParsableCommand {
                 "\(report.pairs) pairs, \(report.steps) steps, loss \(report.loss.formatted(digits: 4)), "
                     + "\(Int(report.pairsPerSecond)) pairs/s"
             ]
+            for evaluation in report.guards {
+                lines.append(
+                    "step \(evaluation.step): guards \(evaluation.mean.formatted(digits: 4)), lost "
+                        + "\(evaluation.loss.formatted(digits: 4)): "
+                        + evaluation.scores.sorted { $0.key < $1.key }
+                        .map { "\($0.key) \($0.value.formatted(digits: 4))" }.joined(separator: ", ")
+                )
+            }
             if let evaluation = report.evaluation { lines.append(table([("dev", evaluation.summary)])) }
             if report.suspectedFalseNegativeCount > 0 {
                 lines.append("\(report.suspectedFalseNegativeCount) suspected false negatives, the clearest:")
@@ -177,6 +193,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
+        retention.apply(to: &settings.retention)
         if let remineEvery { settings.remineEvery = remineEvery }
         if let threads = common.threads { settings.compute.threads = threads }
         if let precision = common.precision { settings.compute.precision = precision }
@@ -210,7 +227,9 @@ private struct TrainResult: Encodable {
     let steps: Int
     let loss: Double
     let falseNegativesSuspected: Int
+    let evaluationStep: Int?
     let dev: RetrievalSummary?
+    let guards: [GuardEvaluation]
 
     init(_ report: TrainingReport) {
         pairsPerSecond = report.pairsPerSecond
@@ -218,12 +237,15 @@ private struct TrainResult: Encodable {
         steps = report.steps
         loss = report.loss
         falseNegativesSuspected = report.suspectedFalseNegativeCount
+        evaluationStep = report.evaluationStep
         dev = report.evaluation?.summary
+        guards = report.guards
     }
 
     enum CodingKeys: String, CodingKey {
         case pairsPerSecond = "pairs_per_second"
-        case seconds, steps, loss, dev
+        case seconds, steps, loss, dev, guards
+        case evaluationStep = "evaluation_step"
         case falseNegativesSuspected = "false_negatives_suspected"
     }
 }

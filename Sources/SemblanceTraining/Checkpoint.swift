@@ -31,7 +31,8 @@ enum Checkpoint {
         /// A digest of texts, rows, tokens and the model's structure and first weights.
         var data: String
 
-        init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {
+        /// - Parameter further: texts beside the training set's.
+        init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel, further: [String]) {
             self.configuration = configuration
             // Threads and memory change nothing, so they may differ.
             self.configuration.compute.threads = nil
@@ -42,6 +43,7 @@ enum Checkpoint {
                 digest.update([row.anchor, row.group, Int32(row.positives.count)] + row.positives + row.negatives)
             }
             digest.update(set.corpus)
+            digest.update(further.map { "\($0.utf8.count):\($0)" }.joined())
             for parameter in model.parameters { digest.update(parameter) }
             data = digest.finalize()
         }
@@ -79,9 +81,11 @@ enum Checkpoint {
         var negativeCounts: [Int32]
         var negatives: [Int32]
         var bestScore: Double?
+        var bestExcess: Double?
         var bestStep: Int?
         var evaluationsWithoutGain: Int
         var evaluatedStep: Int
+        var guarded: [GuardEvaluation]
         var isFinished: Bool
         var learningRate: Double
         var lossSumOfEpoch: Double
@@ -120,9 +124,11 @@ enum Checkpoint {
             negativeCounts: state.negatives.map { Int32($0.count) },
             negatives: state.negatives.flatMap { $0 },
             bestScore: state.best?.score,
+            bestExcess: state.best?.excess,
             bestStep: state.best?.step,
             evaluationsWithoutGain: state.evaluationsWithoutGain,
             evaluatedStep: state.evaluatedStep,
+            guarded: state.guarded,
             isFinished: state.isFinished,
             learningRate: state.learningRate,
             lossSumOfEpoch: state.lossSumOfEpoch,
@@ -194,7 +200,12 @@ enum Checkpoint {
             let parameters =
                 try keeps
                 ? shapes.parameters.enumerated().map { try tensor("best.\($0.offset)", like: $0.element) } : []
-            state.best = TrainingState.Best(score: score, step: step, parameters: parameters)
+            state.best = TrainingState.Best(
+                score: score,
+                excess: scalars.bestExcess ?? 0,
+                step: step,
+                parameters: parameters
+            )
         }
         state.temperature = scalars.temperature
         state.minedEpoch = scalars.minedEpoch
@@ -207,6 +218,7 @@ enum Checkpoint {
         }
         state.evaluationsWithoutGain = scalars.evaluationsWithoutGain
         state.evaluatedStep = scalars.evaluatedStep
+        state.guarded = scalars.guarded
         state.isFinished = scalars.isFinished
         state.learningRate = scalars.learningRate
         state.lossSumOfEpoch = scalars.lossSumOfEpoch

@@ -19,6 +19,10 @@ extension Embedder {
     ///   - configuration: how; the defaults train a static encoder in seconds.
     ///   - corpus: further texts that hard negatives may be mined from.
     ///   - development: evaluated while training; the best weights are returned.
+    ///   - guards: evaluated with it, and at the start; the best weights are those within
+    ///     ``RetentionConfiguration/guardBound`` of it, and without a development set the last of them.
+    ///   - replayed: pairs of the kind the model was trained on before; some take part in each step.
+    ///   - retained: texts whose embeddings are pulled towards where the model had them.
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     ///   - progress: called for every step and event, on a thread of the workers.
@@ -33,6 +37,9 @@ extension Embedder {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         corpus: [String] = [],
         evaluating development: RetrievalDataset? = nil,
+        guarding guards: [GuardSet] = [],
+        replaying replayed: [TrainingPair] = [],
+        retaining retained: [String] = [],
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil,
         progress: (@Sendable (TrainingEvent) -> Void)? = nil
@@ -46,6 +53,8 @@ extension Embedder {
                 configuration: configuration,
                 corpus: corpus,
                 evaluating: development,
+                guarding: guards,
+                retaining: RetainedData(pairs: replayed, texts: retained),
                 checkpoints: checkpoints,
                 resumingFrom: resumption
             )

@@ -16,12 +16,15 @@ public enum Evaluator {
     ///
     /// - Parameters:
     ///   - kind: the index searched. The default compares with every document.
+    ///   - dimension: how many leading components are compared; `nil`, the default, is all.
     ///   - metrics: what to measure.
-    /// - Throws: ``RetrievalError`` where the kind can't be built for this set; `CancellationError`.
+    /// - Throws: ``EncoderError`` for a dimension that the model lacks; ``RetrievalError`` where the kind can't be built for
+    ///   this set; `CancellationError`.
     public static func retrieval(
         _ embedder: Embedder,
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
+        dimension: Int? = nil,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
         compute: ComputeOptions = ComputeOptions()
     ) async throws -> RetrievalReport {
@@ -31,6 +34,7 @@ public enum Evaluator {
                 embedder,
                 on: dataset,
                 through: kind,
+                dimension: dimension,
                 metrics: metrics,
                 precision: compute.precision,
                 workers: workers,
@@ -64,11 +68,12 @@ public enum Evaluator {
         }
     }
 
-    /// As ``retrieval(_:on:through:metrics:compute:)``, on the calling thread and its workers.
+    /// As ``retrieval(_:on:through:dimension:metrics:compute:)``, on the calling thread and its workers.
     package static func evaluate(
         _ embedder: Embedder,
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
+        dimension: Int? = nil,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
         precision: Precision = .float32,
         workers: Workers,
@@ -79,7 +84,11 @@ public enum Evaluator {
             try embedder.embed(
                 texts,
                 as: role,
-                options: .init(normalizes: true, compute: ComputeOptions(precision: precision)),
+                options: .init(
+                    dimension: dimension,
+                    normalizes: true,
+                    compute: ComputeOptions(precision: precision)
+                ),
                 workers: workers,
                 cancellation: cancellation
             ).embeddings

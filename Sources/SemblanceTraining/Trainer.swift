@@ -29,6 +29,8 @@ final class Trainer {
     private var guardRails: GuardRails
     private var report = TrainingReport()
     private var suspects = SuspectList()
+    private var retention: Retention
+    private let guards: Guards
     private var tokenCount = 0
 
     /// Numbers and tokenizes the texts, and continues a checkpoint where one is given.
@@ -37,6 +39,8 @@ final class Trainer {
     ///   - embedder: the model to start from.
     ///   - corpus: further texts hard negatives are chosen from; without it, the positives of all pairs.
     ///   - development: evaluated while training.
+    ///   - guards: evaluated with it; the best weights are those within the bound.
+    ///   - retained: what the model should still be good for.
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     /// - Throws: ``TrainingError``.
@@ -46,6 +50,8 @@ final class Trainer {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         corpus: [String] = [],
         evaluating development: RetrievalDataset? = nil,
+        guarding guards: [GuardSet] = [],
+        retaining retained: RetainedData = RetainedData(),
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil
     ) throws {
@@ -79,6 +85,8 @@ final class Trainer {
             seed: configuration.seed
         )
         objective = ContrastiveObjective(configuration.objective)
+        retention = try Retention(retained, for: embedder, configuration, workers: workers)
+        self.guards = try Guards(guards, bound: configuration.retention.guardBound)
         peakLearningRate = Double(
             configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
         )
@@ -113,6 +121,10 @@ final class Trainer {
         var batches: [ArraySlice<Int32>] = []
         var batchesOfEpoch = -1
         do {
+            try retention.begin(from: model, workers: workers, cancellation: cancellation)
+            if !guards.isEmpty, state.guarded.isEmpty {
+                try watchGuards(model.embedder, cancellation: cancellation, progress)
+            }
             // A run that was cancelled in an evaluation continues with it.
             try evaluateIfDue(perEpoch: perEpoch, total: total, cancellation: cancellation, progress)
             while state.step < total, !state.isFinished {
@@ -145,7 +157,7 @@ final class Trainer {
             throw error
         }
         if let checkpoints { try writeCheckpoint(checkpoints, progress) }
-        return finish(total: total, progress)
+        return try finish(total: total, progress)
     }
 
     // MARK: One step
@@ -213,6 +225,12 @@ final class Trainer {
         anchors.backpropagate(contrast.anchorGradient, into: &sums[0])
         if !model.embedder.sharesWeights { sums.append(ParameterGradients()) }
         candidates.backpropagate(contrast.documentGradient, into: &sums[sums.count - 1])
+        let side = SideStep(number: state.step, scale: state.temperature.scale, workers: workers) {
+            self.embed($0, $1, $2, $1 == .query ? queryWeights : documentWeights, isSide: true, drops: $3)
+        }
+        let retained = retention.run(side, into: &sums)
+        report.retentionLoss = retained.loss
+        tokenCount += retained.tokens
         return (contrast, gradients(sums))
     }
 
@@ -225,19 +243,27 @@ final class Trainer {
         )
     }
 
-    private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, _ weights: Weights) -> EmbeddedBatch {
-        EmbeddedBatch(
+    private func embed(
+        _ texts: [Int32],
+        _ role: Role,
+        _ store: TokenStore,
+        _ weights: Weights,
+        isSide: Bool = false,
+        drops: Bool = true
+    ) -> EmbeddedBatch {
+        let randomness = DropoutRandomness(
+            // Steps, roles and chunks have streams of their own, and what stands beside the objective a seed.
+            seed: isSide ? ~configuration.seed &- 1 : ~configuration.seed,
+            stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
+            rate: configuration.dropout
+        )
+        return EmbeddedBatch(
             texts,
             from: .init(
                 store: store,
                 encoder: model.embedder.tower(for: role).encoder,
                 weights: weights,
-                randomness: DropoutRandomness(
-                    seed: ~configuration.seed,
-                    // Steps, roles and chunks have streams of their own.
-                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
-                    rate: configuration.dropout
-                ),
+                randomness: drops ? randomness : nil,
                 workers: workers
             ),
             tapeBudget: configuration.tapeMemory
@@ -335,26 +361,27 @@ final class Trainer {
         cancellation: Cancellation,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
-        guard let development, state.step > state.evaluatedStep,
+        guard development != nil || !guards.isEmpty, state.step > state.evaluatedStep,
             state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
         else { return }
-        let result = try Evaluator.evaluate(
-            model.embedder(with: state.parameters),
-            on: development,
-            precision: configuration.compute.precision,
-            workers: workers,
-            cancellation: cancellation
-        )
-        let score = result.value(of: Evaluator.selectionMetric)
+        let embedder = try embedder(with: state.parameters)
+        let result = try development.map { try evaluate(embedder, on: $0, cancellation: cancellation) }
+        if !guards.isEmpty { try watchGuards(embedder, cancellation: cancellation, progress) }
         state.evaluatedStep = state.step
-        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
-        progress?(.evaluated(step: state.step, report: result))
-        if state.best == nil || score > state.best?.score ?? 0 {
-            state.best = TrainingState.Best(
-                score: score,
-                step: state.step,
-                parameters: configuration.keepsBest ? state.parameters : []
-            )
+        // Where the guards alone are watched, the last weights within their bound are the best.
+        let score = result?.value(of: Evaluator.selectionMetric) ?? Double(state.step)
+        if let result {
+            logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
+            progress?(.evaluated(step: state.step, report: result))
+        }
+        let found = TrainingState.Best(
+            score: score,
+            excess: guards.excess(of: state.guarded.last),
+            step: state.step,
+            parameters: configuration.keepsBest ? state.parameters : []
+        )
+        if state.best.map(found.isBetter) ?? true {
+            state.best = found
             state.evaluationsWithoutGain = 0
             report.evaluation = result
         } else {
@@ -362,6 +389,41 @@ final class Trainer {
         }
         if !configuration.keepsBest { report.evaluation = result }
         if let patience = configuration.patience, state.evaluationsWithoutGain >= patience { state.isFinished = true }
+    }
+
+    /// The weights that would be returned: those of a step, or between them and the start's.
+    private func embedder(with parameters: [Matrix]) throws -> Embedder {
+        try model.embedder.interpolated(
+            with: model.embedder(with: parameters),
+            by: configuration.retention.interpolation
+        )
+    }
+
+    private func evaluate(
+        _ embedder: Embedder,
+        on dataset: RetrievalDataset,
+        cancellation: Cancellation
+    ) throws -> RetrievalReport {
+        try Evaluator.evaluate(
+            embedder,
+            on: dataset,
+            precision: configuration.compute.precision,
+            workers: workers,
+            cancellation: cancellation
+        )
+    }
+
+    private func watchGuards(
+        _ embedder: Embedder,
+        cancellation: Cancellation,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws {
+        let found = try guards.evaluate(step: state.step, against: state.guarded.first) {
+            try evaluate(embedder, on: $0, cancellation: cancellation)
+        }
+        state.guarded.append(found)
+        logger.info("guards", metadata: ["step": "\(state.step)", "loss": "\(found.loss)"])
+        progress?(.guarded(found))
     }
 
     private func writeCheckpoint(
@@ -373,7 +435,7 @@ final class Trainer {
     }
 
     private var checkpointIdentity: Checkpoint.Identity {
-        Checkpoint.Identity(configuration: configuration, set: set, model: model)
+        Checkpoint.Identity(configuration: configuration, set: set, model: model, further: retention.digested)
     }
 
     // MARK: Reporting
@@ -393,6 +455,7 @@ final class Trainer {
                     totalSteps: total,
                     epoch: epoch + 1,
                     loss: loss,
+                    retentionLoss: report.retentionLoss,
                     learningRate: state.learningRate,
                     temperature: Double(1 / state.temperature.scale),
                     pairsPerSecond: rate,
@@ -413,7 +476,7 @@ final class Trainer {
     private func finish(
         total: Int,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
-    ) -> (embedder: Embedder, report: TrainingReport) {
+    ) throws -> (embedder: Embedder, report: TrainingReport) {
         let stepsHere = report.steps
         report.pairsPerSecond =
             Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
@@ -436,9 +499,11 @@ final class Trainer {
         if configuration.keepsBest, let best = state.best {
             parameters = best.parameters
             report.evaluationStep = best.step
+            if best.excess > 0 { warn(guards.warning(step: best.step, state.guarded), progress) }
         }
+        report.guards = state.guarded
         progress?(.finished(report))
-        return (model.embedder(with: parameters), report)
+        return (try embedder(with: parameters), report)
     }
 }
 
