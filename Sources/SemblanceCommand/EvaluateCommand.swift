@@ -32,6 +32,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     var layers: Int?
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
+    @Flag(help: "Add each query's ndcg@10 to the JSON.")
+    var perQuery = false
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -48,6 +50,12 @@ struct EvaluateCommand: AsyncParsableCommand {
         if mode == .all { return try await compareModes(on: dataset) }
         let report = try await evaluate(model, on: dataset, by: [mode])[0]
         var result = EvaluationResult(summary: report.summary)
+        if perQuery {
+            result.perQuery = Dictionary(
+                zip(report.queries, report.values[.ndcg(10)] ?? []),
+                uniquingKeysWith: { first, _ in first }
+            )
+        }
         if let baseline {
             let other =
                 baseline == "bm25"
@@ -177,10 +185,12 @@ private struct EvaluationResult: Encodable {
     let summary: RetrievalSummary
     var baseline: RetrievalSummary?
     var pValue: Double?
+    var perQuery: [String: Double]?
 
     enum CodingKeys: String, CodingKey {
         case baseline
         case pValue = "p_value"
+        case perQuery = "per_query"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -188,6 +198,7 @@ private struct EvaluationResult: Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(baseline, forKey: .baseline)
         try container.encodeIfPresent(pValue, forKey: .pValue)
+        try container.encodeIfPresent(perQuery, forKey: .perQuery)
     }
 }
 

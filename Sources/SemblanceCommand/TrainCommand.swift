@@ -40,6 +40,13 @@ struct TrainCommand: AsyncParsableCommand {
     var learningRate: Float?
     @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
     var temperature: Float?
+    @Option(
+        help: ArgumentHelp(
+            "A method of the objective, with its defaults; may be given several times.",
+            discussion: "One of: \(MethodRegistry.names.joined(separator: ", ")). Settings go into --configuration."
+        )
+    )
+    var objective: [String] = []
     @Option(help: "The update rule. (default: \(OptimizerConfiguration().rule.rawValue))")
     var optimizer: OptimizerConfiguration.Rule?
     @Option(help: "How the learning rate falls. (default: \(TrainingConfiguration().schedule.rawValue))")
@@ -72,6 +79,14 @@ struct TrainCommand: AsyncParsableCommand {
     var dev: String?
     @Option(help: "The split of --dev.")
     var devSplit = "dev"
+    @Option(
+        help: ArgumentHelp(
+            "Train these numbers of leading components for use alone, 256,128,64 (Matryoshka); or the first layers with them, "
+                + "2:32,4:64 (Starbucks).",
+            valueName: "sizes"
+        )
+    )
+    var nesting: NestingSizes?
     @OptionGroup(title: "Against forgetting") var retention: RetentionOptions
     @Option(help: "A JSON file with any of the fields of TrainingConfiguration; flags win.")
     var configuration: String?
@@ -181,6 +196,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let batchSize { settings.batchSize = batchSize }
         if let learningRate { settings.learningRate = learningRate }
         if let temperature { settings.objective.temperature.value = temperature }
+        settings.objective.methods += try objective.map { try MethodChoice(named: $0) }
         if let optimizer { settings.optimizer.rule = optimizer }
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }
@@ -193,6 +209,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
+        if let nesting { settings.objective.nesting = nesting.configuration }
         retention.apply(to: &settings.retention)
         if let remineEvery { settings.remineEvery = remineEvery }
         if let threads = common.threads { settings.compute.threads = threads }

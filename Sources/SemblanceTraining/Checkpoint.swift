@@ -28,12 +28,21 @@ enum Checkpoint {
     /// What a checkpoint must have been made with to be continued.
     struct Identity: Codable, Equatable {
         var configuration: TrainingConfiguration
+        /// The objective's methods.
+        var methods: [String]
         /// A digest of texts, rows, tokens and the model's structure and first weights.
         var data: String
 
         /// - Parameter further: texts beside the training set's.
-        init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel, further: [String]) {
+        init(
+            configuration: TrainingConfiguration,
+            methods: [any ContrastiveMethod],
+            set: TrainingSet,
+            model: TrainedModel,
+            further: [String]
+        ) {
             self.configuration = configuration
+            self.methods = methods.map(\.identity)
             // Threads and memory change nothing, so they may differ.
             self.configuration.compute.threads = nil
             self.configuration.tapeMemory = 0
@@ -41,6 +50,8 @@ enum Checkpoint {
             digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())
             for row in set.rows {
                 digest.update([row.anchor, row.group, Int32(row.positives.count)] + row.positives + row.negatives)
+                let numbers = [row.score, row.weight] + row.positiveScores + row.negativeScores
+                digest.update([row.task] + numbers.map { Int32(bitPattern: $0.bitPattern) })
             }
             digest.update(set.corpus)
             digest.update(further.map { "\($0.utf8.count):\($0)" }.joined())
@@ -56,7 +67,7 @@ enum Checkpoint {
             for name in Set(mine.keys).union(theirs.keys).sorted() where mine[name] != theirs[name] {
                 return "\(name) (\(theirs[name] ?? "none") there, \(mine[name] ?? "none") now)"
             }
-            return "its configuration"
+            return methods == other.methods ? "its configuration" : "the methods of the objective (\(methods) now)"
         }
 
         private static func fields(_ configuration: TrainingConfiguration) -> [String: String] {
@@ -109,6 +120,11 @@ enum Checkpoint {
             tensors.append(.init(name: "second.\(index)", value: moments.second))
             if let first = moments.first {
                 tensors.append(.init(name: "first.\(index)", value: first))
+            }
+        }
+        for (index, method) in state.methods.enumerated() {
+            for (name, value) in method.saved.sorted(by: { $0.key < $1.key }) {
+                tensors.append(.init(name: "method.\(index).\(name)", value: value))
             }
         }
         for (index, parameter) in (state.best?.parameters ?? []).enumerated() {
@@ -206,6 +222,12 @@ enum Checkpoint {
                 step: step,
                 parameters: parameters
             )
+        }
+        for index in state.methods.indices {
+            let prefix = "method.\(index)."
+            for name in tensors.names where name.hasPrefix(prefix) {
+                state.methods[index].saved[String(name.dropFirst(prefix.count))] = try tensors.matrix(name)
+            }
         }
         state.temperature = scalars.temperature
         state.minedEpoch = scalars.minedEpoch

@@ -17,6 +17,7 @@ extension Embedder {
     ///   - pairs: anchors with what they should find.
     ///   - start: random weights over a vocabulary learned from the pairs, or a model.
     ///   - configuration: how; the defaults train a static encoder in seconds.
+    ///   - methods: what else the objective does differently, beside the configuration's methods: your own.
     ///   - corpus: further texts that hard negatives may be mined from.
     ///   - development: evaluated while training; the best weights are returned.
     ///   - guards: evaluated with it, and at the start; the best weights are those within
@@ -35,6 +36,7 @@ extension Embedder {
         _ pairs: [TrainingPair],
         startingFrom start: InitialModel = .scratch(),
         configuration: TrainingConfiguration = TrainingConfiguration(),
+        methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
         evaluating development: RetrievalDataset? = nil,
         guarding guards: [GuardSet] = [],
@@ -51,6 +53,7 @@ extension Embedder {
                 pairs,
                 startingFrom: embedder,
                 configuration: configuration,
+                methods: methods,
                 corpus: corpus,
                 evaluating: development,
                 guarding: guards,

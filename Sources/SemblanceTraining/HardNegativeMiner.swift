@@ -297,7 +297,7 @@ public struct HardNegativeMiner: Sendable {
         _ negatives: inout Negatives,
         _ report: inout MiningReport,
         _ index: Int,
-        _ row: ContrastiveBatch.Row,
+        _ row: ContrastiveRow,
         _ source: NegativeSource,
         isLast: Bool,
         _ candidates: Candidates,

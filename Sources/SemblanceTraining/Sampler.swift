@@ -10,13 +10,13 @@ internal import SemblanceNumerics
 /// batches no batch holds more of it than it must. Rows whose anchor occurs in the batch already wait for the next one.
 /// An epoch depends on the seed and its number alone, so a position in it is all that resuming needs.
 package struct Sampler {
-    private let rows: [ContrastiveBatch.Row]
+    private let rows: [ContrastiveRow]
     private let textCount: Int
     /// Pairs of a full batch.
     let batchSize: Int
     private let seed: UInt64
 
-    package init(rows: [ContrastiveBatch.Row], textCount: Int, batchSize: Int, seed: UInt64) {
+    package init(rows: [ContrastiveRow], textCount: Int, batchSize: Int, seed: UInt64) {
         self.rows = rows
         self.textCount = textCount
         self.batchSize = min(batchSize, rows.count)

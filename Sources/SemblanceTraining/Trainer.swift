@@ -23,7 +23,7 @@ final class Trainer {
     private let queries: TokenStore
     private let documents: TokenStore
     private let sampler: Sampler
-    private let objective: ContrastiveObjective
+    private let objective: NestedObjective
     private let peakLearningRate: Double
     private let sources: [NegativeSource]
     private var guardRails: GuardRails
@@ -48,6 +48,7 @@ final class Trainer {
         _ pairs: [TrainingPair],
         startingFrom embedder: Embedder,
         configuration: TrainingConfiguration = TrainingConfiguration(),
+        methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
         evaluating development: RetrievalDataset? = nil,
         guarding guards: [GuardSet] = [],
@@ -84,7 +85,10 @@ final class Trainer {
             batchSize: configuration.batchSize,
             seed: configuration.seed
         )
-        objective = ContrastiveObjective(configuration.objective)
+        objective = try NestedObjective(
+            ContrastiveObjective(configuration.objective, methods: methods),
+            for: embedder
+        )
         retention = try Retention(retained, for: embedder, configuration, workers: workers)
         self.guards = try Guards(guards, bound: configuration.retention.guardBound)
         peakLearningRate = Double(
@@ -97,6 +101,7 @@ final class Trainer {
             configuration: configuration,
             negatives: sources == [.rows] ? set.rows.map(\.negatives) : []
         )
+        state.methods = try objective.start(methodContext())
         if let resumption {
             state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state)
         }
@@ -169,16 +174,9 @@ final class Trainer {
         total: Int,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> Double {
-        let batch = ContrastiveBatch(
-            rows.map { row in
-                var texts = set.rows[Int(row)]
-                texts.negatives =
-                    state.negatives.isEmpty
-                    ? [] : Array(state.negatives[Int(row)].prefix(configuration.negativesPerRow))
-                return texts
-            }
-        )
-        let (contrast, gradients) = contrast(batch)
+        let batch = ContrastiveBatch(rows.map { batchRow(Int($0)) })
+        let (nested, gradients) = contrast(batch, rows: Array(rows), total: total)
+        let contrast = nested.total
         guard contrast.loss.isFinite else {
             throw TrainingError(
                 code: .diverged,
@@ -199,34 +197,109 @@ final class Trainer {
             learningRate: peakLearningRate * factor,
             workers: workers
         )
+        let methods = objective.objective.methods
+        for (view, contrast) in nested.views {
+            for (index, method) in methods.enumerated() {
+                method.update(
+                    &state.methods[view * methods.count + index],
+                    after: StepOutcome(
+                        step: contrast.step(seenBy: index),
+                        losses: contrast.losses,
+                        gradients: contrast.learned[index],
+                        parameters: state.parameters,
+                        learningRate: state.learningRate
+                    )
+                )
+            }
+        }
         if isLastEpoch { noteSuspects(contrast, batch) }
         for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
         return contrast.loss
     }
 
+    /// A row with the hard negatives it has now, and what a teacher said of those the data named.
+    private func batchRow(_ index: Int) -> ContrastiveRow {
+        var row = set.rows[index]
+        let named = row
+        row.negatives =
+            state.negatives.isEmpty ? [] : Array(state.negatives[index].prefix(configuration.negativesPerRow))
+        if !named.negativeScores.isEmpty {
+            row.negativeScores = row.negatives.map { negative in
+                named.negatives.firstIndex(of: negative).map { named.negativeScores[$0] } ?? .nan
+            }
+        }
+        return row
+    }
+
+    private func methodContext() -> MethodContext {
+        MethodContext(
+            texts: set.texts,
+            rows: set.rows,
+            batchSize: sampler.batchSize,
+            dimension: model.embedder.tower(for: .query).encoder.dimension,
+            totalSteps: sampler.batchesPerEpoch * configuration.epochs,
+            seed: configuration.seed,
+            parameters: model.parameters
+        ) { [set, workers] texts, embedder, role in
+            try embedder.embed(
+                texts.map { set.texts[Int($0)] },
+                as: role,
+                options: Embedder.Options(),
+                workers: workers,
+                cancellation: Cancellation()
+            ).embeddings
+        }
+    }
+
     /// The three phases: a batch embedded, contrasted, and its gradient taken back to the parameters.
     ///
     /// What holds the weights ends with this call, so that the optimizer changes them in place.
-    private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
+    private func contrast(
+        _ batch: ContrastiveBatch,
+        rows: [Int32],
+        total: Int
+    ) -> (NestedContrast, [ParameterGradient?]) {
         let queryWeights = weights(of: .query)
         let documentWeights = model.embedder.sharesWeights ? queryWeights : weights(of: .document)
-        let anchors = embed(batch.anchors, .query, queries, queryWeights)
-        let candidates = embed(batch.documents, .document, documents, documentWeights)
+        let selection = objective.views.selection(step: state.step, seed: configuration.seed)
+        let anchors = embed(batch.anchors, .query, queries, queryWeights, layers: selection.layers)
+        let candidates = embed(batch.documents, .document, documents, documentWeights, layers: selection.layers)
+        // Methods may ask for embeddings under other weights, which reads the state.
+        var methods: [MethodState] = []
+        swap(&methods, &state.methods)
         let contrast = objective.contrast(
             anchors: anchors.embeddings,
             documents: candidates.embeddings,
             batch: batch,
+            context: stepContext(batch, rows: rows, total: total, layers: selection.layers),
             scale: state.temperature.scale,
+            selection: selection,
+            states: &methods,
             workers: workers
         )
+        swap(&methods, &state.methods)
         tokenCount += anchors.tokenCount + candidates.tokenCount
         // One sum for both roles where they share the weights.
         var sums = [ParameterGradients()]
-        anchors.backpropagate(contrast.anchorGradient, into: &sums[0])
+        anchors.backpropagate(contrast.total.anchorGradient, into: &sums[0])
         if !model.embedder.sharesWeights { sums.append(ParameterGradients()) }
-        candidates.backpropagate(contrast.documentGradient, into: &sums[sums.count - 1])
-        let side = SideStep(number: state.step, scale: state.temperature.scale, workers: workers) {
-            self.embed($0, $1, $2, $1 == .query ? queryWeights : documentWeights, isSide: true, drops: $3)
+        candidates.backpropagate(contrast.total.documentGradient, into: &sums[sums.count - 1])
+        let side = SideStep(
+            number: state.step,
+            scale: state.temperature.scale,
+            workers: workers,
+            selection: selection
+        ) { [self] texts, role, store, part in
+            embed(
+                texts,
+                role,
+                store,
+                role == .query ? queryWeights : documentWeights,
+                // Dropout differs from the batch's own.
+                seed: configuration.seed &+ 2,
+                layers: part == .views ? selection.layers : [],
+                drops: part == .views
+            )
         }
         let retained = retention.run(side, into: &sums)
         report.retentionLoss = retained.loss
@@ -234,11 +307,33 @@ final class Trainer {
         return (contrast, gradients(sums))
     }
 
-    private func weights(of role: Role) -> Weights {
+    private func stepContext(
+        _ batch: ContrastiveBatch,
+        rows: [Int32],
+        total: Int,
+        layers: [Int]
+    ) -> ContrastiveStep.Context {
+        var context = ContrastiveStep.Context()
+        context.rows = rows
+        context.number = state.step
+        context.total = total
+        context.epoch = state.step / sampler.batchesPerEpoch
+        context.seed = configuration.seed
+        context.embed = { [self] side, parameters in
+            let (texts, role, store) =
+                side == .anchors ? (batch.anchors, Role.query, queries) : (batch.documents, .document, documents)
+            let weights = weights(of: role, in: parameters)
+            // Dropout differs from the batch's own.
+            return embed(texts, role, store, weights, seed: configuration.seed &+ 1, layers: layers).embeddings
+        }
+        return context
+    }
+
+    private func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
         let range = model.range(of: role)
         return Weights(
-            Array(state.parameters[range]),
-            isTrained: model.traits[range].map(\.isTrained),
+            Array((parameters ?? state.parameters)[range]),
+            isTrained: parameters == nil ? model.traits[range].map(\.isTrained) : range.map { _ in false },
             precision: configuration.compute.precision
         )
     }
@@ -248,12 +343,13 @@ final class Trainer {
         _ role: Role,
         _ store: TokenStore,
         _ weights: Weights,
-        isSide: Bool = false,
+        seed: UInt64? = nil,
+        layers: [Int] = [],
         drops: Bool = true
     ) -> EmbeddedBatch {
         let randomness = DropoutRandomness(
-            // Steps, roles and chunks have streams of their own, and what stands beside the objective a seed.
-            seed: isSide ? ~configuration.seed &- 1 : ~configuration.seed,
+            seed: ~(seed ?? configuration.seed),
+            // Steps, roles and chunks have streams of their own.
             stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
             rate: configuration.dropout
         )
@@ -264,6 +360,7 @@ final class Trainer {
                 encoder: model.embedder.tower(for: role).encoder,
                 weights: weights,
                 randomness: drops ? randomness : nil,
+                layers: layers,
                 workers: workers
             ),
             tapeBudget: configuration.tapeMemory
@@ -435,7 +532,13 @@ final class Trainer {
     }
 
     private var checkpointIdentity: Checkpoint.Identity {
-        Checkpoint.Identity(configuration: configuration, set: set, model: model, further: retention.digested)
+        Checkpoint.Identity(
+            configuration: configuration,
+            methods: objective.objective.methods,
+            set: set,
+            model: model,
+            further: retention.digested
+        )
     }
 
     // MARK: Reporting

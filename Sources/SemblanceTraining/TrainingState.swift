@@ -10,6 +10,8 @@ struct TrainingState {
     var parameters: [Matrix]
     var optimizer: Optimizer
     var temperature: LearnedTemperature
+    /// Of the objective's methods, in their order.
+    var methods: [MethodState] = []
     /// The epoch negatives were mined for; −1 before the first time.
     var minedEpoch = -1
     /// Hard negatives of each row by text number; empty where there are none.

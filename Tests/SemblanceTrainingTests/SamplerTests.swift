@@ -5,7 +5,7 @@ import Testing
 @Suite struct SamplerTests {
     /// Rows whose anchors and positives repeat, more or less by the seed.
     struct Data {
-        let rows: [ContrastiveBatch.Row]
+        let rows: [ContrastiveRow]
         let batchSize: Int
         let texts: Int
         let anchors: [Int32: Int]
@@ -17,7 +17,7 @@ import Testing
             let anchors = Int32.random(in: 1...Int32(2 * count), using: &random)
             let positives = Int32.random(in: 1...Int32(2 * count), using: &random)
             rows = (0..<count).map { _ in
-                ContrastiveBatch.Row(
+                ContrastiveRow(
                     anchor: Int32.random(in: 0..<anchors, using: &random),
                     positives: [anchors + Int32.random(in: 0..<positives, using: &random)]
                 )
@@ -28,7 +28,7 @@ import Testing
             self.positives = Dictionary(grouping: rows, by: { $0.positives[0] }).mapValues(\.count)
         }
 
-        init(rows: [ContrastiveBatch.Row], batchSize: Int) {
+        init(rows: [ContrastiveRow], batchSize: Int) {
             self.rows = rows
             self.batchSize = batchSize
             texts = rows.reduce(0) { max($0, Int($1.anchor) + 1, Int($1.positives[0]) + 1) }
@@ -64,7 +64,7 @@ import Testing
         let positives = Int32.random(in: 1...Int32(count), using: &random)
         // Anchors all differ here: they are kept apart at the expense of this law.
         let rows = (0..<Int32(count)).map { row in
-            ContrastiveBatch.Row(
+            ContrastiveRow(
                 anchor: row,
                 positives: [Int32(count) + Int32.random(in: 0..<positives, using: &random)]
             )

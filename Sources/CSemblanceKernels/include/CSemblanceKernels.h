@@ -9,6 +9,7 @@
 #include "semblance_distances.h"
 #include "semblance_diversity.h"
 #include "semblance_elementwise.h"
+#include "semblance_expressions.h"
 #include "semblance_files.h"
 #include "semblance_gemm.h"
 #include "semblance_half.h"

@@ -66,7 +66,7 @@ package struct Pull {
         let texts = (0..<count).map { order[(step.number * count + $0) % order.count] }
         var (loss, tokens) = (0.0, 0)
         for side in sides {
-            let batch = step.embed(texts, side.role, side.store, drops: false)
+            let batch = step.embed(texts, side.role, side.store, .whole)
             let term = Self.term(
                 of: batch.embeddings,
                 from: side.start.gatheringRows(texts.map(Int.init)),

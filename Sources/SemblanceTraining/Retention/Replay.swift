@@ -17,7 +17,7 @@ struct Replay {
     private let queries: TokenStore
     private let documents: TokenStore
     private let sampler: Sampler
-    private let objective: ContrastiveObjective
+    private let objective: NestedObjective
     private let rate: Float
     private let negativesPerRow: Int
     private var batches: [ArraySlice<Int32>] = []
@@ -49,7 +49,9 @@ struct Replay {
             batchSize: max(2, Int((rate * Float(configuration.batchSize)).rounded())),
             seed: configuration.seed &+ 0x4EA1
         )
-        objective = ContrastiveObjective(configuration.objective)
+        var plain = configuration.objective
+        plain.methods = []
+        objective = try NestedObjective(ContrastiveObjective(plain), for: embedder)
         negativesPerRow = configuration.negativesPerRow
     }
 
@@ -67,15 +69,18 @@ struct Replay {
                 return row
             }
         )
-        let anchors = step.embed(batch.anchors, .query, queries, drops: true)
-        let candidates = step.embed(batch.documents, .document, documents, drops: true)
+        let anchors = step.embed(batch.anchors, .query, queries, .views)
+        let candidates = step.embed(batch.documents, .document, documents, .views)
+        var states: [MethodState] = []
         var contrast = objective.contrast(
             anchors: anchors.embeddings,
             documents: candidates.embeddings,
             batch: batch,
             scale: step.scale,
+            selection: step.selection,
+            states: &states,
             workers: step.workers
-        )
+        ).total
         contrast.anchorGradient.scale(by: rate)
         contrast.documentGradient.scale(by: rate)
         anchors.backpropagate(contrast.anchorGradient, into: &sums[0])

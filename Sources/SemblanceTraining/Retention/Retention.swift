@@ -8,12 +8,12 @@ struct SideStep {
     /// 1/τ.
     let scale: Float
     let workers: Workers
-    /// Embeds texts of a store by their numbers, with dropout or without.
-    let embedding: (_ texts: [Int32], _ role: Role, _ store: TokenStore, _ drops: Bool) -> EmbeddedBatch
+    /// The views of the embeddings.
+    let selection: NestedViews.Selection
+    /// Embeds texts of a store by their numbers: all views with dropout, or the whole alone without.
+    let embed: (_ texts: [Int32], _ role: Role, _ store: TokenStore, _ part: Part) -> EmbeddedBatch
 
-    func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, drops: Bool) -> EmbeddedBatch {
-        embedding(texts, role, store, drops)
-    }
+    enum Part { case views, whole }
 }
 
 /// Data that a model should still be good for after it was tuned on other data.
@@ -29,8 +29,12 @@ struct Retention {
     private var replay: Replay?
     private var pull: Pull?
 
-    init(_ data: RetainedData, for embedder: Embedder, _ configuration: TrainingConfiguration, workers: Workers) throws
-    {
+    init(
+        _ data: RetainedData,
+        for embedder: Embedder,
+        _ configuration: TrainingConfiguration,
+        workers: Workers
+    ) throws {
         var seen = Set<String>()
         self.data = RetainedData(pairs: data.pairs, texts: data.texts.filter { seen.insert($0).inserted })
         self.configuration = configuration

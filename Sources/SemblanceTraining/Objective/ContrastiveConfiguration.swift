@@ -62,6 +62,10 @@ public struct ContrastiveConfiguration: Hashable, Sendable, Codable {
     public var masksGroups = true
     /// The share of the target spread evenly over all open candidates, below 1. The default is 0.
     public var labelSmoothing: Float = 0
+    /// What is done differently, in this order; see Docs/Objectives.md. The default is nothing.
+    public var methods: [MethodChoice] = []
+    /// Further views of the embeddings that all of it is done for. The default is none.
+    public var nesting = NestingConfiguration()
 
     /// The defaults.
     public init() {}
@@ -93,5 +97,7 @@ public struct ContrastiveConfiguration: Hashable, Sendable, Codable {
             labelSmoothing >= 0 && labelSmoothing < 1,
             "labelSmoothing is \(labelSmoothing): it must be at least 0 and below 1"
         )
+        for choice in methods { try choice.method.validate() }
+        try nesting.validate()
     }
 }
