@@ -1,4 +1,3 @@
-internal import Foundation
 public import SemblanceEncoders
 internal import SemblanceNumerics
 internal import SemblanceRetrieval
@@ -29,7 +28,7 @@ extension SearchIndex {
         let layout = SearchLayout(generation: old.layout.generation + 1)
         let new = try Generation.create(
             layout,
-            in: folder,
+            in: place,
             with: embedder,
             configuration: configuration ?? old.configuration,
             durability: durability,
@@ -48,15 +47,17 @@ extension SearchIndex {
             defer { gate.open() }
             try await copy(Array(gate.takeNoted()), from: old, to: new)
             try await new.vectors.flush()
-            try layout.write(to: folder, fingerprint: new.fingerprint)
+            try layout.write(to: place, fingerprint: new.fingerprint)
             generation.withLock { $0 = new }
         } catch {
+            await new.words.settle()
             try? await new.vectors.close()
-            remove(layout)
+            layout.remove(from: place)
             throw error
         }
+        await old.words.settle()
         try? await old.vectors.close()
-        remove(old.layout)
+        old.layout.remove(from: place)
     }
 
     /// Makes the documents under some ids in one generation what they are in another.
@@ -68,12 +69,6 @@ extension SearchIndex {
             try await new.upsert(documents, compute: compute)
             let gone = Set(part).subtracting(documents.map(\.id))
             if !gone.isEmpty { _ = try await new.remove(gone) }
-        }
-    }
-
-    private func remove(_ layout: SearchLayout) {
-        for name in [layout.model, layout.vectors] {
-            try? FileManager.default.removeItem(at: folder.appending(path: name))
         }
     }
 

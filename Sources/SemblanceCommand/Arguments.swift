@@ -12,6 +12,11 @@ extension Role: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
 extension RankFusion.Method: ExpressibleByArgument {}
 
+extension SearchMode: ExpressibleByArgument {
+    /// A mode in words.
+    public init?(argument: String) { try? self.init(parsing: argument) }
+}
+
 extension IndexKind: ExpressibleByArgument {
     /// A kind in words.
     public init?(argument: String) { try? self.init(parsing: argument) }

@@ -32,8 +32,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     var layers: Int?
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
-    @Flag(help: "Add each query's ndcg@10 to the JSON.")
-    var perQuery = false
+    @Option(help: "A JSON Lines file that is written: each query's id and metrics.")
+    var perQuery: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -43,19 +43,17 @@ struct EvaluateCommand: AsyncParsableCommand {
         if mode == .all, baseline != nil {
             throw ValidationError("--mode all compares the modes with each other: give no --baseline")
         }
+        if mode == .all, perQuery != nil {
+            throw ValidationError("--per-query is of one mode: name it, and not all")
+        }
     }
 
     func run() async throws {
         let dataset = try RetrievalDataset(contentsOf: URL(path: folder), split: split)
         if mode == .all { return try await compareModes(on: dataset) }
         let report = try await evaluate(model, on: dataset, by: [mode])[0]
+        if let perQuery { try JSONLines.write(QueryMetrics.rows(of: report), to: URL(path: perQuery)) }
         var result = EvaluationResult(summary: report.summary)
-        if perQuery {
-            result.perQuery = Dictionary(
-                zip(report.queries, report.values[.ndcg(10)] ?? []),
-                uniquingKeysWith: { first, _ in first }
-            )
-        }
         if let baseline {
             let other =
                 baseline == "bm25"
@@ -185,12 +183,10 @@ private struct EvaluationResult: Encodable {
     let summary: RetrievalSummary
     var baseline: RetrievalSummary?
     var pValue: Double?
-    var perQuery: [String: Double]?
 
     enum CodingKeys: String, CodingKey {
         case baseline
         case pValue = "p_value"
-        case perQuery = "per_query"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -198,7 +194,28 @@ private struct EvaluationResult: Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(baseline, forKey: .baseline)
         try container.encodeIfPresent(pValue, forKey: .pValue)
-        try container.encodeIfPresent(perQuery, forKey: .perQuery)
+    }
+}
+
+/// A line of `--per-query`: `{"ndcg@10": 0.63, …, "query": "q1"}`.
+private struct QueryMetrics: Encodable {
+    let query: String
+    let values: [RetrievalMetric: Double]
+
+    static func rows(of report: RetrievalReport) -> [QueryMetrics] {
+        report.queries.enumerated().map { index, query in
+            QueryMetrics(query: query, values: report.values.mapValues { $0[index] })
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case query
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try values.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(query, forKey: .query)
     }
 }
 

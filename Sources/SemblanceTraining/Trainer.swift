@@ -239,6 +239,7 @@ final class Trainer {
             dimension: model.embedder.tower(for: .query).encoder.dimension,
             totalSteps: sampler.batchesPerEpoch * configuration.epochs,
             seed: configuration.seed,
+            model: model.embedder,
             parameters: model.parameters
         ) { [set, workers] texts, embedder, role in
             try embedder.embed(

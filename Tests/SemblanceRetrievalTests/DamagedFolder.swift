@@ -78,12 +78,14 @@ struct SampleFolder {
         return files
     }
 
-    static func open(_ disk: SimulatedDisk, readOnly: Bool = true) throws -> VectorIndex {
-        try VectorIndex.open(
+    static func open(_ disk: SimulatedDisk, readOnly: Bool = true, sealingCount: Int = 4096) throws -> VectorIndex {
+        var maintenance = MaintenanceConfiguration()
+        maintenance.sealingCount = sealingCount
+        return try VectorIndex.open(
             at: path,
             readOnly: readOnly,
             durability: .everyWrite,
-            maintenance: MaintenanceConfiguration(),
+            maintenance: maintenance,
             options: ComputeOptions(threads: 1),
             files: disk
         ).index

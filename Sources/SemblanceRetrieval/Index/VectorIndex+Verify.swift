@@ -42,7 +42,7 @@ extension VectorIndex {
         try verify(at: url.path, files: SystemFiles())
     }
 
-    static func verify(at path: String, files: any FileLayer) throws -> VerificationReport {
+    package static func verify(at path: String, files: any FileLayer) throws -> VerificationReport {
         try demandIndex(at: path, files: files)
         while true {
             let before = try? files.read(path + "/" + IndexManifest.name)

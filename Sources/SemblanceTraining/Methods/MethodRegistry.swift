@@ -4,6 +4,27 @@ public enum MethodRegistry {
     public static var names: [String] { types.map { $0.name }.sorted() }
 
     static let types: [any StandardMethod.Type] = [
-        AlignmentUniformity.self
+        AdditiveMargin.self,
+        AlignmentUniformity.self,
+        AnchorMixtures.self,
+        ClusterRobustness.self,
+        ConfidenceWeights.self,
+        CrossBatchMemory.self,
+        DifficultyCurriculum.self,
+        EarlyLearning.self,
+        FalseNegativeWeights.self,
+        GeodesicMixtures.self,
+        GuidedMask.self,
+        HardNegativeImportance.self,
+        HardnessWeights.self,
+        IndividualTemperatures.self,
+        InversePropensityWeights.self,
+        ModelAwareTemperature.self,
+        MomentumContrast.self,
+        NoiseNegatives.self,
+        PolyView.self,
+        ProgressiveAttention.self,
+        StaticBank.self,
+        TaskRobustness.self,
     ]
 }
