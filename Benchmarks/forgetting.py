@@ -102,13 +102,13 @@ def train(name, *further):
 
 
 def evaluate(folder, name, dataset, split):
-    """nDCG@10 by query."""
-    kept = work(f"{name}.{dataset}.json")
+    """Each query's metrics."""
+    kept = work(f"{name}.{dataset}.jsonl")
     if not os.path.exists(kept):
-        found = semblance("evaluate", folder, f"{a.data}/{dataset}", "--split", split, "--per-query")
-        with open(kept, "w") as file:
-            file.write(found.stdout)
-    return json.load(open(kept))
+        fresh = work("fresh.jsonl")
+        semblance("evaluate", folder, f"{a.data}/{dataset}", "--split", split, "--per-query", fresh)
+        os.replace(fresh, kept)
+    return sorted(read(kept), key=lambda row: row["query"])
 
 
 def mean(values):
@@ -135,19 +135,17 @@ for tuned in ("plain", "kept"):
             semblance("interpolate", a.model, work(tuned), "--by", share, "--output", work(name))
         models[name] = work(name)
 
-start = {}
+start = None
 print(f"{'':10} {'task':>7} {'MRR@10':>7} {'gain':>7}  {'together':>8} {'change':>8}  95 % interval      each guard")
 for name, folder in models.items():
-    task = evaluate(folder, name, *TASK)
-    guards = [evaluate(folder, name, *guard) for guard in GUARDS]
-    values = [value for guard in guards for _, value in sorted(guard["per_query"].items())]
-    if not start:
-        start = {"task": task, "values": values}
-    differences = [x - y for x, y in zip(values, start["values"])]
+    task, *guards = [evaluate(folder, name, *part) for part in [TASK, *GUARDS]]
+    ndcg = [[row["ndcg@10"] for row in rows] for rows in [task, *guards]]
+    values = sum(ndcg[1:], [])
+    start = start or (mean(ndcg[0]), values)
+    differences = [x - y for x, y in zip(values, start[1])]
     low, high = interval(differences)
-    gain = task["ndcg@10"]["value"] - start["task"]["ndcg@10"]["value"]
     print(
-        f"{name:10} {task['ndcg@10']['value']:7.4f} {task['mrr@10']['value']:7.4f} {gain:+7.4f}  {mean(values):8.4f} "
-        f"{mean(differences):+8.4f}  [{low:+.4f}, {high:+.4f}]  "
-        + "  ".join(f"{g}: {found['ndcg@10']['value']:.4f}" for (g, _), found in zip(GUARDS, guards))
+        f"{name:10} {mean(ndcg[0]):7.4f} {mean([row['mrr@10'] for row in task]):7.4f} {mean(ndcg[0]) - start[0]:+7.4f}  "
+        f"{mean(values):8.4f} {mean(differences):+8.4f}  [{low:+.4f}, {high:+.4f}]  "
+        + "  ".join(f"{guard}: {mean(found):.4f}" for (guard, _), found in zip(GUARDS, ndcg[1:]))
     )

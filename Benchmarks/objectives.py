@@ -2,10 +2,11 @@
 
 usage: objectives.py ROWS.json --data DATA --minilm FOLDER --results FOLDER [options]      Python 3 with numpy
 
-ROWS.json: {"encoder": [flags of `semblance train`], "evaluation": [flags of `semblance evaluate`], "sets": {NAME: {"configuration": {…}}}, "rows": [{"name": …,
-"configuration": {…}, "choices": [{…}, …], "files": KIND, "sets": {NAME: {"configuration": {…}}}}, …]}. Configurations are
-those of `semblance train --configuration`; a set's, a row's, a row's for a set and a choice's are laid over each other.
-The first row is the plain one that all others are tested against. {minilm} and {data} in a text stand for the folders.
+ROWS.json: {"encoder": [flags of `semblance train`], "evaluation": [flags of `semblance evaluate` and `embed`], "sets": {NAME:
+{"configuration": {…}, "limit": pairs}}, "rows": [{"name": …, "configuration": {…}, "choices": [{…}, …], "files": KIND, "sets":
+{NAME: {"configuration": {…}}}}, …]}. Configurations are those of `semblance train --configuration`; a set's, a row's, a row's
+for a set and a choice's are laid over each other. A row may have an encoder and an evaluation of its own, or a "model" that is
+not trained. The first row is the plain one that all others are tested against. {minilm} and {data} stand for the folders.
 
 Rows are compared on parts cut from the training pairs: each seed holds out other anchors, none of which is in a training
 row. The first of a row's choices is the paper's; the one that is best on the first part goes on. --confirm trains on all
@@ -16,6 +17,8 @@ can be cut into pieces with --seconds.
   --confirm              the dev part; without it the parts cut from train
   --table                print the table of what is there, and run nothing
   --only NAME …          these rows   --sets NAME …   these sets
+  --metric NAME          of the table: ndcg@10 unless said, or mrr@10, recall@1, recall@5, recall@10
+  --against NAME         the row that the others are tested against
   --seeds 3   --seconds N (no run begins later)   --semblance COMMAND
 """
 import argparse, functools, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
@@ -28,6 +31,8 @@ parser.add_argument("--minilm", required=True)
 parser.add_argument("--results", required=True)
 parser.add_argument("--confirm", action="store_true")
 parser.add_argument("--table", action="store_true")
+parser.add_argument("--metric")
+parser.add_argument("--against")
 parser.add_argument("--only", nargs="*")
 parser.add_argument("--sets", nargs="*")
 parser.add_argument("--seeds", type=int, default=3)
@@ -370,9 +375,14 @@ class Table:
         own = row.get("sets", {}).get(name, {})
         configuration = laid_over(laid_over(configuration, own.get("configuration", {})), choice)
         run = {
-            "set": name, "part": part, "seed": seed, "encoder": self.file["encoder"], "files": row.get("files", "pairs"),
-            "limit": self.file["sets"][name].get("limit"), "configuration": laid_over(configuration, {"seed": 42 + seed + row.get("seeds", 0)}),
+            "set": name, "part": part, "seed": seed, "encoder": row.get("encoder", self.file["encoder"]), "files": row.get("files", "pairs"),
+            "limit": row.get("limit", self.file["sets"][name].get("limit")),
+            "configuration": laid_over(configuration, {"seed": 42 + seed + row.get("seeds", 0)}),
         }
+        if "model" in row:
+            run |= {"model": row["model"], "seed": seed if part == "cut" else 0, "encoder": [], "files": "pairs", "configuration": {}}
+        if row.get("evaluation", self.file.get("evaluation")):
+            run["evaluation"] = row.get("evaluation", self.file.get("evaluation"))
         return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16], run
 
     def found(self, name, row, choice, part):
@@ -424,12 +434,16 @@ class Table:
             asked = SETS[run["set"]].prepare(folder, run["seed"], run["files"], run["limit"])
             with open(f"{folder}/configuration.json", "w") as file:
                 json.dump(filled(run["configuration"]), file)
-            report = json.loads(semblance(
-                "train", f"{folder}/train.jsonl", "--output", f"{folder}/model", *filled(run["encoder"]),
-                "--configuration", f"{folder}/configuration.json", "--json", "--quiet"))
-            values = SETS[run["set"]].measure(f"{folder}/model", folder, asked, self.file.get("evaluation", []))
+            report, model = {}, f"{folder}/model"
+            if "model" in run:
+                model = filled(run["model"])
+            else:
+                report = json.loads(semblance(
+                    "train", f"{folder}/train.jsonl", "--output", model, *filled(run["encoder"]),
+                    "--configuration", f"{folder}/configuration.json", "--json", "--quiet"))
+            values = SETS[run["set"]].measure(model, folder, asked, run.get("evaluation", []))
         result = {"key": key, "row": label, **run}
-        result |= {name: report[name] for name in ("pairs_per_second", "seconds", "steps", "loss")}
+        result |= {name: report.get(name, 0) for name in ("pairs_per_second", "seconds", "steps", "loss")}
         result["values"] = {metric: [round(value, 5) for value in found] for metric, found in values.items()}
         self.results[key] = result
         os.makedirs(options.results, exist_ok=True)
@@ -444,14 +458,17 @@ class Table:
             print(f"\n**{name}**, {'dev' if options.confirm else 'parts cut from train'}\n")
             print("| row | choice | metric (interval) | seeds | − plain (interval) | p | Holm | pairs/s |\n|---|---|---|---|---|---|---|---|")
             plain, shown = None, []
-            for row in self.rows(name):
+            rows = sorted(self.rows(name), key=lambda row: row["name"] != options.against)
+            for row in rows:
                 choice, remark = self.best_choice(name, row)
                 results = [] if choice is None else self.found(name, row, choice, self.part)
                 if len(results) < options.seeds:
                     continue
-                values, plain = by_query(results), by_query(results) if plain is None else plain
+                values = by_query(results)
                 entry = {"row": row["name"], "choice": words(choice or {}) + remark, "results": results, "values": values}
-                if values is not plain and len(values) == len(plain):
+                if plain is None:
+                    plain = values
+                elif len(values) == len(plain):
                     entry["difference"] = values - plain
                     entry["p"] = paired_test(values - plain)
                 shown.append(entry)
@@ -487,13 +504,19 @@ def words(choice):
     return ", ".join(parts)
 
 
+def values_of(result):
+    """The values of the metric asked for, else of the first."""
+    values = result["values"]
+    return np.array(values[options.metric] if options.metric in values else next(iter(values.values())))
+
+
 def mean_of(result):
-    return float(np.mean(next(iter(result["values"].values()))))
+    return float(values_of(result).mean())
 
 
 def by_query(results):
-    """Each query's value of the first metric: on dev the mean over seeds; on parts cut from train each seed has its own."""
-    values = [np.array(next(iter(result["values"].values()))) for result in results]
+    """Each query's value: on dev the mean over seeds; on parts cut from train each seed has queries of its own."""
+    values = list(map(values_of, results))
     return np.mean(values, axis=0) if options.confirm else np.concatenate(values)
 
 

@@ -10,8 +10,8 @@ struct TrainCommand: AsyncParsableCommand {
         discussion: """
             PAIRS.jsonl holds one {"anchor", "positive", "negatives", "group"} a line; positive may be a list, the last two \
             may be missing. Without --base a static encoder is trained from scratch over a vocabulary learned from the \
-            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a transformer is \
-            then trained without pairs (SimCSE).
+            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a model is then \
+            trained without pairs, a transformer by dropout (SimCSE), any model with --augment.
             """
     )
 
@@ -73,9 +73,21 @@ struct TrainCommand: AsyncParsableCommand {
     var negativesPerRow: Int?
     @Option(help: "Mine anew every so many epochs; once unless given.")
     var remineEvery: Int?
+    @Option(help: "Mine anew every so many steps.")
+    var remineEverySteps: Int?
+    @Option(help: "How mined negatives are kept apart from positives, by name. (default: topk-percpos)")
+    var mining: MiningConfiguration?
+    @Option(help: "A model folder that --negatives guided asks; may be given several times.")
+    var guide: [String] = []
+    @Option(help: "Change texts at random in every batch; may be given several times, one change after another.")
+    var augment: [TextAugmentation] = []
+    @Option(help: "Which rows come into a batch together. (default: \(BatchComposition().kind.rawValue))")
+    var batches: BatchComposition.Kind?
     @Option(help: "Texts to mine from, a JSON Lines file with text and title; the positives unless given.")
     var corpus: String?
-    @Option(help: "A BEIR folder to evaluate on after each epoch; the best weights are kept.")
+    @Option(
+        help: "A BEIR folder or scored pairs (.tsv, .jsonl) to evaluate on after each epoch; the best weights are kept."
+    )
     var dev: String?
     @Option(help: "The split of --dev.")
     var devSplit = "dev"
@@ -123,7 +135,11 @@ struct TrainCommand: AsyncParsableCommand {
         }
         let settings = try trainingConfiguration()
         let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
-        let development = try dev.map { try RetrievalDataset(contentsOf: URL(path: $0), split: devSplit) }
+        let development = try dev.map { path -> DevelopmentSet in
+            isScoredPairs(path)
+                ? .similarity(try SimilarityDataset(contentsOf: URL(path: path)))
+                : .retrieval(try RetrievalDataset(contentsOf: URL(path: path), split: devSplit))
+        }
 
         let guards = try retention.guards()
         let replayed = try retention.replay.map { try JSONLines.read(TrainingPair.self, from: URL(path: $0)) } ?? []
@@ -179,7 +195,11 @@ struct TrainCommand: AsyncParsableCommand {
                         .map { "\($0.key) \($0.value.formatted(digits: 4))" }.joined(separator: ", ")
                 )
             }
-            if let evaluation = report.evaluation { lines.append(table([("dev", evaluation.summary)])) }
+            switch report.evaluation {
+            case .retrieval(let evaluation): lines.append(table([("dev", evaluation.summary)]))
+            case .similarity(let evaluation): lines.append(table("dev", evaluation))
+            case nil: break
+            }
             if report.suspectedFalseNegativeCount > 0 {
                 lines.append("\(report.suspectedFalseNegativeCount) suspected false negatives, the clearest:")
                 for suspect in report.suspectedFalseNegatives.prefix(3) {
@@ -212,6 +232,19 @@ struct TrainCommand: AsyncParsableCommand {
         if let nesting { settings.objective.nesting = nesting.configuration }
         retention.apply(to: &settings.retention)
         if let remineEvery { settings.remineEvery = remineEvery }
+        if let remineEverySteps { settings.remineEverySteps = remineEverySteps }
+        if var method = mining {
+            method.pick = settings.mining.pick
+            method.mixture = settings.mining.mixture
+            method.competence = settings.mining.competence
+            method.guides = settings.mining.guides
+            settings.mining = method
+        }
+        if !guide.isEmpty { settings.mining.guides = guide }
+        if let first = augment.first {
+            settings.augmentation = augment.dropFirst().reduce(first) { $0.followed(by: $1) }
+        }
+        if let batches { settings.batches.kind = batches }
         if let threads = common.threads { settings.compute.threads = threads }
         if let precision = common.precision { settings.compute.precision = precision }
         try settings.validate()
@@ -245,7 +278,7 @@ private struct TrainResult: Encodable {
     let loss: Double
     let falseNegativesSuspected: Int
     let evaluationStep: Int?
-    let dev: RetrievalSummary?
+    let dev: Development?
     let guards: [GuardEvaluation]
 
     init(_ report: TrainingReport) {
@@ -255,8 +288,20 @@ private struct TrainResult: Encodable {
         loss = report.loss
         falseNegativesSuspected = report.suspectedFalseNegativeCount
         evaluationStep = report.evaluationStep
-        dev = report.evaluation?.summary
         guards = report.guards
+        dev = report.evaluation.map(Development.init)
+    }
+
+    /// The summary, or the correlations, as `evaluate` writes them.
+    struct Development: Encodable {
+        let report: DevelopmentReport
+
+        func encode(to encoder: any Encoder) throws {
+            switch report {
+            case .retrieval(let report): try report.summary.encode(to: encoder)
+            case .similarity(let report): try report.encode(to: encoder)
+            }
+        }
     }
 
     enum CodingKeys: String, CodingKey {

@@ -88,9 +88,10 @@ enum Checkpoint {
         var step: Int
         var optimizerStep: Int
         var temperature: LearnedTemperature
-        var minedEpoch: Int
+        var minedStep: Int
         var negativeCounts: [Int32]
         var negatives: [Int32]
+        var clusters: [Int32]
         var bestScore: Double?
         var bestExcess: Double?
         var bestStep: Int?
@@ -136,9 +137,10 @@ enum Checkpoint {
             step: state.step,
             optimizerStep: state.optimizer.step,
             temperature: state.temperature,
-            minedEpoch: state.minedEpoch,
+            minedStep: state.minedStep,
             negativeCounts: state.negatives.map { Int32($0.count) },
             negatives: state.negatives.flatMap { $0 },
+            clusters: state.clusters,
             bestScore: state.best?.score,
             bestExcess: state.best?.excess,
             bestStep: state.best?.step,
@@ -165,7 +167,13 @@ enum Checkpoint {
     /// - Parameters:
     ///   - identity: what this run is made with; another one is refused.
     ///   - shapes: a state with the shapes expected.
-    static func read(from folder: URL, matching identity: Identity, shapes: TrainingState) throws -> TrainingState {
+    ///   - rows: how many rows the training data has.
+    static func read(
+        from folder: URL,
+        matching identity: Identity,
+        shapes: TrainingState,
+        rows: Int
+    ) throws -> TrainingState {
         func unusable(_ why: String) -> TrainingError {
             TrainingError(code: .unusableCheckpoint, message: "checkpoint \(folder.path): \(why)")
         }
@@ -230,7 +238,7 @@ enum Checkpoint {
             }
         }
         state.temperature = scalars.temperature
-        state.minedEpoch = scalars.minedEpoch
+        state.minedStep = scalars.minedStep
         state.negatives = []
         var taken = scalars.negatives[...]
         for count in scalars.negativeCounts {
@@ -238,6 +246,10 @@ enum Checkpoint {
             state.negatives.append(Array(taken.prefix(Int(count))))
             taken = taken.dropFirst(Int(count))
         }
+        guard scalars.clusters.isEmpty || scalars.clusters.count == rows, scalars.clusters.allSatisfy({ $0 >= 0 }) else {
+            throw unusable("its clusters are of \(scalars.clusters.count) rows, expected \(rows); train anew")
+        }
+        state.clusters = scalars.clusters
         state.evaluationsWithoutGain = scalars.evaluationsWithoutGain
         state.evaluatedStep = scalars.evaluatedStep
         state.guarded = scalars.guarded

@@ -19,6 +19,8 @@ struct EmbeddedBatch {
     /// What chunks are embedded with, and embedded again.
     struct Source {
         let store: TokenStore
+        /// The step of training, which texts may be edited for.
+        let step: Int
         let encoder: any TextEncoder
         /// The role's own.
         let weights: Weights
@@ -59,7 +61,8 @@ struct EmbeddedBatch {
     ///
     /// - Parameter tapeBudget: bytes of tapes kept; later chunks are recomputed (gradient caching, arXiv:2101.06983).
     init(_ texts: [Int32], from source: Source, tapeBudget: Int) {
-        let ranges = Self.ranges(of: texts, source)
+        let tokens = source.store.tokens(of: texts, step: source.step)
+        let ranges = Self.ranges(of: tokens, source)
         var chunks = [Chunk?](repeating: nil, count: ranges.count)
         var embeddings = Matrix(
             uninitializedRows: texts.count,
@@ -71,7 +74,7 @@ struct EmbeddedBatch {
             unsafe embeddings.withMutablePointer { target in
                 source.forEach(ranges.count) { index in
                     let rows = ranges[index]
-                    let tokens = source.store.tokens(of: texts[rows])
+                    let tokens = tokens.selecting(rows)
                     let recording = source.record(index, tokens)
                     let value = recording.output.value
                     unsafe value.withPointer {
@@ -88,10 +91,10 @@ struct EmbeddedBatch {
         tokenCount = self.chunks.reduce(0) { $0 + $1.tokens.tokenCount }
     }
 
-    private static func ranges(of texts: [Int32], _ source: Source) -> [Range<Int>] {
+    private static func ranges(of texts: TokenBatch, _ source: Source) -> [Range<Int>] {
         // Large enough that adding a chunk's gradient to the others' costs little beside it.
         if let tokens = source.encoder.tokensPerChunk {
-            return source.store.tokens(of: texts[...]).chunks(tokens: 5 * tokens)
+            return texts.chunks(tokens: 5 * tokens)
         }
         return stride(from: 0, to: texts.count, by: 128).map { $0..<min(texts.count, $0 + 128) }
     }

@@ -1,6 +1,5 @@
 public import Foundation
 public import SemblanceEncoders
-public import SemblanceEvaluation
 internal import SemblanceNumerics
 
 extension Embedder {
@@ -38,7 +37,7 @@ extension Embedder {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         guarding guards: [GuardSet] = [],
         replaying replayed: [TrainingPair] = [],
         retaining retained: [String] = [],

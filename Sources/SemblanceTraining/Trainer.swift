@@ -13,7 +13,7 @@ internal import SemblanceRetrieval
 final class Trainer {
     private let configuration: TrainingConfiguration
     private let set: TrainingSet
-    private let development: RetrievalDataset?
+    private let development: DevelopmentSet?
     private let checkpoints: CheckpointConfiguration?
     private let workers: Workers
     private let logger = Logger(label: "semblance.training")
@@ -22,10 +22,12 @@ final class Trainer {
     private var state: TrainingState
     private let queries: TokenStore
     private let documents: TokenStore
-    private let sampler: Sampler
+    private let sampler: any BatchSampler
     private let objective: NestedObjective
     private let peakLearningRate: Double
     private let sources: [NegativeSource]
+    /// The texts under the models that negatives are asked of.
+    private var guides: [MiningSpace] = []
     private var guardRails: GuardRails
     private var report = TrainingReport()
     private var suspects = SuspectList()
@@ -50,7 +52,7 @@ final class Trainer {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         guarding guards: [GuardSet] = [],
         retaining retained: RetainedData = RetainedData(),
         checkpoints: CheckpointConfiguration? = nil,
@@ -65,26 +67,22 @@ final class Trainer {
         set = try TrainingSet(pairs, corpus: corpus)
         let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
-        queries = TokenStore(
+        let queries = TokenStore(
             set.texts,
             used: set.rows.map(\.anchor),
             embedder: embedder,
             role: .query,
             workers: workers
         )
-        documents = TokenStore(
+        let documents = TokenStore(
             set.texts,
             used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
             embedder: embedder,
             role: .document,
             workers: workers
         )
-        sampler = Sampler(
-            rows: set.rows,
-            textCount: set.texts.count,
-            batchSize: configuration.batchSize,
-            seed: configuration.seed
-        )
+        (self.queries, self.documents) = try Self.edited(queries, documents, configuration, embedder, workers)
+        sampler = try Self.sampler(of: set, configuration)
         objective = try NestedObjective(
             ContrastiveObjective(configuration.objective, methods: methods),
             for: embedder
@@ -95,6 +93,7 @@ final class Trainer {
             configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
         )
         sources = configuration.negatives ?? (set.hasNegatives ? [.rows] : [])
+        try configuration.mining.require(guides: configuration.mining.guides.count, for: sources)
         guardRails = GuardRails(configuration: configuration, learningRate: peakLearningRate, model: model)
         state = TrainingState(
             model: model,
@@ -103,10 +102,64 @@ final class Trainer {
         )
         state.methods = try objective.start(methodContext())
         if let resumption {
-            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state)
+            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state, rows: set.rows.count)
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds
+    }
+
+    private static func sampler(
+        of set: TrainingSet,
+        _ configuration: TrainingConfiguration
+    ) throws -> any BatchSampler {
+        guard configuration.batches.kind == .tasks else {
+            return Sampler(
+                rows: set.rows,
+                textCount: set.texts.count,
+                batchSize: configuration.batchSize,
+                seed: configuration.seed
+            )
+        }
+        guard set.rows.contains(where: { $0.task >= 0 }) else {
+            throw TrainingError(
+                code: .invalidData,
+                message: "batches are to have one task each, and no training pair says which task it is of: "
+                    + "give pairs a task, or choose batches that are mixed or of clusters"
+            )
+        }
+        return TaskSampler(
+            rows: set.rows,
+            tasks: set.rows.map(\.task),
+            textCount: set.texts.count,
+            batchSize: configuration.batchSize,
+            exponent: configuration.batches.taskExponent,
+            seed: configuration.seed
+        )
+    }
+
+    /// The texts, with the configuration's edits of each role's.
+    private static func edited(
+        _ queries: TokenStore,
+        _ documents: TokenStore,
+        _ configuration: TrainingConfiguration,
+        _ embedder: Embedder,
+        _ workers: Workers
+    ) throws -> (queries: TokenStore, documents: TokenStore) {
+        guard let augmentation = configuration.augmentation else { return (queries, documents) }
+        func edited(_ store: TokenStore, _ role: Role) throws -> TokenStore {
+            guard augmentation.roles.contains(role) else { return store }
+            return try store.edited {
+                try TextEditor(
+                    augmentation,
+                    tokens: $0,
+                    embedder: embedder,
+                    role: role,
+                    seed: configuration.seed,
+                    workers: workers
+                )
+            }
+        }
+        return (try edited(queries, .query), try edited(documents, .document))
     }
 
     /// Trains to the end and returns the model with a report.
@@ -135,12 +188,13 @@ final class Trainer {
             while state.step < total, !state.isFinished {
                 try cancellation.check()
                 let (epoch, index) = state.step.quotientAndRemainder(dividingBy: perEpoch)
-                if state.minedEpoch < 0 || isMiningDue(epoch: epoch, index: index) {
+                if state.minedStep < 0 || isMiningDue(epoch: epoch, index: index) {
                     try mine(epoch: epoch, cancellation: cancellation, progress)
                 }
                 let started = ContinuousClock.now
                 if batchesOfEpoch != epoch {
-                    batches = sampler.batches(epoch: epoch)
+                    if configuration.batches.kind == .clusters, index == 0 { try cluster(epoch, cancellation) }
+                    batches = sampler.batches(epoch: epoch, clusters: state.clusters)
                     batchesOfEpoch = epoch
                     if index == 0 { state.beginEpoch() }
                 }
@@ -358,6 +412,7 @@ final class Trainer {
             texts,
             from: .init(
                 store: store,
+                step: state.step,
                 encoder: model.embedder.tower(for: role).encoder,
                 weights: weights,
                 randomness: drops ? randomness : nil,
@@ -412,8 +467,10 @@ final class Trainer {
     // MARK: Mining
 
     private func isMiningDue(epoch: Int, index: Int) -> Bool {
+        guard state.minedStep != state.step else { return false }
+        if let every = configuration.remineEverySteps, state.step % every == 0 { return true }
         guard index == 0, let every = configuration.remineEvery else { return false }
-        return state.minedEpoch != epoch && epoch % every == 0
+        return epoch % every == 0
     }
 
     private func mine(
@@ -422,16 +479,17 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
         guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else {
-            state.minedEpoch = epoch
+            state.minedStep = state.step
             return
         }
         let miner = HardNegativeMiner(
             configuration.mining,
             perRow: configuration.negativesPerRow,
-            seed: configuration.seed &+ UInt64(epoch),
+            seed: configuration.seed &+ UInt64(configuration.remineEverySteps == nil ? epoch : state.step),
             workers: workers
         )
-        let (negatives, found) = try miner.mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
+        let layout = MiningLayout(set, corpus: set.miningCorpus, takesNamed: sources.contains(.rows))
+        let space = try MiningSpace(set, layout, workers: workers) { texts, role in
             let store = role == .query ? queries : documents
             return try EmbeddingJob(
                 encoder: model.embedder.tower(for: role).encoder,
@@ -439,8 +497,15 @@ final class Trainer {
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
         }
+        let (negatives, found) = miner.mine(
+            set,
+            layout,
+            sources: sources,
+            space: space,
+            guides: try guideSpaces(layout, cancellation)
+        )
         state.negatives = negatives.map(\.texts)
-        state.minedEpoch = epoch
+        state.minedStep = state.step
         report.mining.append(found)
         progress?(.mined(found))
         logger.info(
@@ -448,6 +513,39 @@ final class Trainer {
             metadata: ["epoch": "\(epoch + 1)", "negatives": "\(found.negatives)", "shortRows": "\(found.shortRows)"]
         )
         if found.shortRows > 0 { warn(GuardRails.fewNegatives(found, wanted: configuration.negativesPerRow), progress) }
+    }
+
+    /// Finds which rows' anchors are near each other, at the beginning of an epoch.
+    private func cluster(_ epoch: Int, _ cancellation: Cancellation) throws {
+        guard state.clusters.isEmpty || configuration.remineEvery.map({ epoch % $0 == 0 }) ?? false else { return }
+        let count = configuration.batches.clusters ?? max(2, sampler.batchesPerEpoch / 4)
+        let layout = MiningLayout(set, corpus: [], takesNamed: false)
+        let anchors = try EmbeddingJob(
+            encoder: model.embedder.tower(for: .query).encoder,
+            weights: weights(of: .query),
+            skipped: queries.skippedTokens,
+            normalizes: true
+        ).run(queries.tokens(of: layout.anchors[...]), workers, cancellation)
+        let clusters = SphericalClusters.of(anchors, count: count, seed: configuration.seed, workers: workers)
+        state.clusters = set.rows.map { clusters[Int(layout.anchorPlaces[Int($0.anchor)])] }
+    }
+
+    /// The texts under each guide; guides don't change, so they are asked once.
+    private func guideSpaces(_ layout: MiningLayout, _ cancellation: Cancellation) throws -> [MiningSpace] {
+        if guides.isEmpty {
+            guides = try configuration.mining.openGuides().map { guide in
+                try MiningSpace(set, layout, workers: workers) { texts, role in
+                    try guide.embed(
+                        texts.map { set.texts[Int($0)] },
+                        as: role,
+                        options: Embedder.Options(),
+                        workers: workers,
+                        cancellation: cancellation
+                    ).embeddings
+                }
+            }
+        }
+        return guides
     }
 
     // MARK: Evaluation and checkpoints
@@ -463,13 +561,21 @@ final class Trainer {
             state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
         else { return }
         let embedder = try embedder(with: state.parameters)
-        let result = try development.map { try evaluate(embedder, on: $0, cancellation: cancellation) }
+        let result = try development.map {
+            try Evaluator.evaluate(
+                embedder,
+                on: $0,
+                precision: configuration.compute.precision,
+                workers: workers,
+                cancellation: cancellation
+            )
+        }
         if !guards.isEmpty { try watchGuards(embedder, cancellation: cancellation, progress) }
         state.evaluatedStep = state.step
         // Where the guards alone are watched, the last weights within their bound are the best.
-        let score = result?.value(of: Evaluator.selectionMetric) ?? Double(state.step)
+        let score = result?.score ?? Double(state.step)
         if let result {
-            logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
+            logger.info("evaluated", metadata: ["step": "\(state.step)", "\(result.metric)": "\(score)"])
             progress?(.evaluated(step: state.step, report: result))
         }
         let found = TrainingState.Best(
@@ -497,27 +603,19 @@ final class Trainer {
         )
     }
 
-    private func evaluate(
-        _ embedder: Embedder,
-        on dataset: RetrievalDataset,
-        cancellation: Cancellation
-    ) throws -> RetrievalReport {
-        try Evaluator.evaluate(
-            embedder,
-            on: dataset,
-            precision: configuration.compute.precision,
-            workers: workers,
-            cancellation: cancellation
-        )
-    }
-
     private func watchGuards(
         _ embedder: Embedder,
         cancellation: Cancellation,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
         let found = try guards.evaluate(step: state.step, against: state.guarded.first) {
-            try evaluate(embedder, on: $0, cancellation: cancellation)
+            try Evaluator.evaluate(
+                embedder,
+                on: $0,
+                precision: configuration.compute.precision,
+                workers: workers,
+                cancellation: cancellation
+            )
         }
         state.guarded.append(found)
         logger.info("guards", metadata: ["step": "\(state.step)", "loss": "\(found.loss)"])

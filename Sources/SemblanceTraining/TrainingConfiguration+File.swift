@@ -30,7 +30,7 @@ extension TrainingConfiguration {
                 from: JSONSerialization.data(withJSONObject: merged)
             )
         } catch DecodingError.typeMismatch(_, let context), DecodingError.dataCorrupted(let context),
-            DecodingError.valueNotFound(_, let context)
+            DecodingError.valueNotFound(_, let context), DecodingError.keyNotFound(_, let context)
         {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             throw invalid("\(path): \(context.debugDescription)")
@@ -50,6 +50,9 @@ extension TrainingConfiguration {
             all.tuning.softPromptLength = 0
             all.negatives = []
             all.remineEvery = 0
+            all.remineEverySteps = 0
+            all.batches.clusters = 0
+            all.augmentation = .crops
             all.evaluateEvery = 0
             all.patience = 0
             all.mining.maximumScore = 0
@@ -58,6 +61,7 @@ extension TrainingConfiguration {
             all.mining.relativeMargin = 0
             all.objective.nesting.dimensionsPerStep = 0
             all.objective.nesting.layersPerStep = 0
+            all.mining.competence = 0
             all.compute.threads = 0
             return all
         }

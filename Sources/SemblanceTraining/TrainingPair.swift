@@ -11,6 +11,9 @@ public struct TrainingPair: Hashable, Sendable {
     /// Hard negatives: texts chosen because they look relevant and are not.
     public var negatives: [String]
     /// Rows of one group are not each other's in-batch negatives, and may be each other's hard ones (siblings).
+    ///
+    /// Groups may be paths of a taxonomy, such as `science/physics/optics` (in JSON also a list): then rows of near
+    /// branches are siblings too.
     public var group: String?
     /// The relevance of the positive, or the similarity of the two texts, where somebody judged it.
     public var score: Float?
@@ -56,7 +59,11 @@ extension TrainingPair: Codable {
             positives = try container.decode([String].self, forKey: .positive)
         }
         negatives = try container.decodeIfPresent([String].self, forKey: .negatives) ?? []
-        group = try container.decodeIfPresent(String.self, forKey: .group)
+        if let path = try? container.decode([String].self, forKey: .group) {
+            group = path.joined(separator: "/")
+        } else {
+            group = try container.decodeIfPresent(String.self, forKey: .group)
+        }
         score = try container.decodeIfPresent(Float.self, forKey: .score)
         weight = try container.decodeIfPresent(Float.self, forKey: .weight)
         task = try container.decodeIfPresent(String.self, forKey: .task)

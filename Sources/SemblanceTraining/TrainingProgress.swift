@@ -1,5 +1,4 @@
 public import Foundation
-public import SemblanceEvaluation
 
 /// What happens while a model is trained.
 public enum TrainingEvent: Sendable {
@@ -8,7 +7,7 @@ public enum TrainingEvent: Sendable {
     /// Hard negatives were chosen.
     case mined(MiningReport)
     /// The model was evaluated on the development set after so many steps.
-    case evaluated(step: Int, report: RetrievalReport)
+    case evaluated(step: Int, report: DevelopmentReport)
     /// The model was evaluated on its guard sets.
     case guarded(GuardEvaluation)
     /// Something looks wrong; training goes on.
@@ -108,7 +107,7 @@ public struct TrainingReport: Sendable, Codable {
     /// What mining found, for each time it ran in this process.
     public var mining: [MiningReport] = []
     /// The evaluation of the weights returned, where there is a development set.
-    public var evaluation: RetrievalReport?
+    public var evaluation: DevelopmentReport?
     /// The step of those weights.
     public var evaluationStep: Int?
     /// How the model did on its guard sets, first at the start, then at each evaluation.

@@ -11,6 +11,8 @@ struct TrainingSet: Sendable {
     /// Whether any row came with negatives of its own, and with a group.
     let hasNegatives: Bool
     let hasGroups: Bool
+    /// The groups by number.
+    let groups: [String]
     /// Further texts that negatives may be mined from, by number; empty where the positives are the corpus.
     let corpus: [Int32]
 
@@ -66,6 +68,7 @@ struct TrainingSet: Sendable {
         for text in corpus { corpusNumbers.append(interner.intern(text)) }
         self.corpus = corpusNumbers
         texts = interner.texts
+        self.groups = groups.texts
         self.rows = rows
         self.hasNegatives = hasNegatives
         self.hasGroups = hasGroups

@@ -12,10 +12,12 @@ struct TrainingState {
     var temperature: LearnedTemperature
     /// Of the objective's methods, in their order.
     var methods: [MethodState] = []
-    /// The epoch negatives were mined for; −1 before the first time.
-    var minedEpoch = -1
+    /// The step negatives were mined before; −1 before the first time.
+    var minedStep = -1
     /// Hard negatives of each row by text number; empty where there are none.
     var negatives: [[Int32]]
+    /// By row, the cluster of its anchor, where batches go by clusters; else empty.
+    var clusters: [Int32] = []
     /// The best evaluation so far.
     var best: Best?
     var evaluationsWithoutGain = 0

@@ -47,7 +47,7 @@ import Testing
             pairs ?? self.pairs,
             startingFrom: .embedder(toy.embedder(projection: 8)),
             configuration: configuration,
-            evaluating: development(),
+            evaluating: .retrieval(development()),
             checkpoints: checkpoints,
             resumingFrom: resumingFrom,
             progress: progress

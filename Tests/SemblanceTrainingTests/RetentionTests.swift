@@ -47,7 +47,7 @@ import Testing
             pairs,
             startingFrom: .embedder(start ?? toy.embedder(projection: 8)),
             configuration: configuration,
-            evaluating: development,
+            evaluating: development.map { .retrieval($0) },
             guarding: guards,
             replaying: replayed,
             retaining: retained,
@@ -279,7 +279,7 @@ import Testing
         )
         let report = try #require(log.report)
         let scores = log.events.reduce(into: [Int: Double]()) { scores, event in
-            if case .evaluated(let step, let report) = event { scores[step] = report.value(of: .ndcg(10)) }
+            if case .evaluated(let step, let report) = event { scores[step] = report.score }
         }
         let events = log.events.compactMap { if case .guarded(let evaluation) = $0 { evaluation } else { nil } }
         #expect(events == report.guards && events.map(\.step) == Array(stride(from: 0, through: 40, by: 2)))

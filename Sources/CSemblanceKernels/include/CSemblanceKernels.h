@@ -23,6 +23,7 @@
 #include "semblance_selection.h"
 #include "semblance_sha256.h"
 #include "semblance_sort.h"
+#include "semblance_text_edits.h"
 #include "semblance_transformer.h"
 #include "semblance_workers.h"
 #include "semblance_xxh64.h"

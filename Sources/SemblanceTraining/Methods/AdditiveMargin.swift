@@ -5,7 +5,7 @@ internal import SemblanceNumerics
 ///     z[i, j] = (cosine[i, j] − m) / τ  for the targets of i,  cosine[i, j] / τ  for the others
 ///
 /// - Complexity: O(B·N) beside the kernel's.
-/// - Note: Source: Yang et al. 2019, arXiv:1902.08564, eq. 5; the margin 0.3 as in LaBSE, arXiv:2007.01852, §4.
+/// - Note: Source: Yang et al. 2019, arXiv:1902.08564; the margin 0.3 as in LaBSE, arXiv:2007.01852.
 public struct AdditiveMargin: StandardMethod {
     /// The name in configurations.
     public static let name = "additive-margin"

@@ -15,7 +15,7 @@ internal import SemblanceNumerics
 /// ⟨∇ℓ[g], ∇ℓ[h]⟩ is the mean over i in g, j in h of ⟨a[i], a[j]⟩ ⟨c[i], c[j]⟩, where c[i] is the gradient of anchor i.
 ///
 /// - Complexity: O(B·(B + C)·D) a step, about what the kernel costs, and O(B·D) memory; rows are scored twice.
-/// - Note: Source: Yu et al. 2022, arXiv:2210.15212, §4; K = 50, α = 0.25, ρ = 0.05, μ = 0.1 and ε = 0.01 as in the authors'
+/// - Note: Source: Yu et al. 2022, arXiv:2210.15212 (iDRO); K = 50, α = 0.25, ρ = 0.05, μ = 0.1 and ε = 0.01 as in the authors'
 ///   code, where a cluster that the batch lacks falls to ε; here it keeps its weight.
 public struct ClusterRobustness: StandardMethod {
     /// The name in configurations.

@@ -11,8 +11,8 @@ internal import SemblanceNumerics
 /// model knows nothing at first: until `warmup` the pairs' own weights count alone.
 ///
 /// - Complexity: O(B) beside the kernel's; rows are scored twice.
-/// - Note: Source: Yu et al. 2021, arXiv:2010.07835, §3.3, eqs. 7 and 8; the threshold is tuned there (0.6 is in the middle),
-///   and the first phase of training is the warm-up. Its pseudo-labels stand in the place of labels; here the pairs stay.
+/// - Note: Source: Yu et al. 2021, arXiv:2010.07835. There the model is first trained on the weak labels, and then on
+///   pseudo-labels of its own with these weights; here the pairs stay. The threshold and the warm-up are ours.
 public struct ConfidenceWeights: StandardMethod {
     /// The name in configurations.
     public static let name = "confidence-weights"

@@ -11,8 +11,7 @@ internal import SemblanceRetrieval
 /// D[i] = (D of the positive − mean D of the negatives + 1) / 2, else D of the positive.
 ///
 /// - Complexity: one BM25 search for each row before the first step.
-/// - Note: Source: MacAvaney et al. 2020, arXiv:2004.14269, §3.2 and §3.3; the end m is tuned there, half of training is
-///   ours.
+/// - Note: Source: MacAvaney et al. 2020, arXiv:2004.14269; the end m is tuned there, half of training is ours.
 public struct DifficultyCurriculum: StandardMethod {
     /// What tells how easy a document is to find.
     public enum Heuristic: String, Codable, Hashable, Sendable, CaseIterable {

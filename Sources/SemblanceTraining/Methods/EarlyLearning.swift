@@ -17,7 +17,7 @@ public import SemblanceNumerics
 /// without a gradient beyond; with hundreds of candidates that is where noisy pairs are, so here nothing is clipped.
 ///
 /// - Complexity: O(B); rows are scored twice. Two floats for each row of the training data, part of checkpoints.
-/// - Note: Source: Liu et al. 2020, arXiv:2007.00151, eqs. 6 and 9; λ = 3 and β = 0.7 as on CIFAR-10.
+/// - Note: Source: Liu et al. 2020, arXiv:2007.00151; λ = 3 and β = 0.7 as on CIFAR-10.
 public struct EarlyLearning: StandardMethod {
     /// The name in configurations.
     public static let name = "early-learning"

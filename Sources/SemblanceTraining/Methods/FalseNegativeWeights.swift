@@ -9,8 +9,7 @@ internal import SemblanceNumerics
 /// noise vectors of the same paper are ``NoiseNegatives``.
 ///
 /// - Complexity: every text is embedded by the model before the first step; O(B·N·D) a step for its cosines.
-/// - Note: Source: Zhou et al. 2022, arXiv:2205.00656, §3.3, eq. 5; the complementary model there is SimCSE, φ is tuned, and
-///   0.9 suits it.
+/// - Note: Source: Zhou et al. 2022, arXiv:2205.00656; the complementary model there is SimCSE. φ is tuned there; 0.9 is ours.
 public struct FalseNegativeWeights: StandardMethod {
     /// The name in configurations.
     public static let name = "false-negative-weights"

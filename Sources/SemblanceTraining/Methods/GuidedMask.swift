@@ -10,7 +10,7 @@ internal import SemblanceNumerics
 /// positives among documents, are held against the same threshold. Mined negatives are closed alike; positives never are.
 ///
 /// - Complexity: every text is embedded by the guide before the first step; O(B·N·D) a step for its cosines.
-/// - Note: Source: Solatorio 2024, arXiv:2402.16829, §3.2 (margin 0, with anchor–anchor and positive–positive pairs: give the
+/// - Note: Source: Solatorio 2024, arXiv:2402.16829 (margin 0, with anchor–anchor and positive–positive pairs: give the
 ///   configuration the directions queryToQuery and documentToDocument); margins as sentence-transformers' GISTEmbedLoss.
 public struct GuidedMask: StandardMethod {
     /// What the margin is a share of.

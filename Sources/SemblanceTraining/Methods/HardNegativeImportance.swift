@@ -10,9 +10,8 @@ public import SemblanceNumerics
 /// α = 1 and β = 0 this is InfoNCE.
 ///
 /// - Complexity: O(B·N) beside the kernel's.
-/// - Note: Source: Radenovic et al. 2023, arXiv:2301.02280, §3.4; β = 0.25 is our reading of its tuned values, and α = 1.
-///   Gradient flows through the weights too, as in the published reimplementations. The other direction is the
-///   configuration's to add.
+/// - Note: Source: Radenovic et al. 2023, arXiv:2301.02280 (HN-NCE). α and β are tuned there; 1 and 0.25 are ours. Gradient
+///   flows through the weights too, as in public implementations. The other direction is the configuration's to add.
 public struct HardNegativeImportance: StandardMethod {
     /// The name in configurations.
     public static let name = "hard-negative-importance"

@@ -18,7 +18,7 @@ internal import SemblanceNumerics
 /// and anchor i's loss weighs τ[i] g[i] / s[i]. The configuration's temperature is not used.
 ///
 /// - Complexity: O(B·N) beside the kernel's; rows are scored twice. Three floats for each training row, part of checkpoints.
-/// - Note: Source: Qiu et al. 2023, arXiv:2305.11965, §4, algorithm 1; γ = 0.8, β = 0.5, η = 0.01, bounds 0.005 … 1 and the
+/// - Note: Source: Qiu et al. 2023, arXiv:2305.11965; γ = 0.8, β = 0.5, η = 0.01, bounds 0.005 … 1 and the
 ///   clipping as in the authors' code. ρ is tuned there; 2 nats and the start at 0.05 are ours.
 public struct IndividualTemperatures: StandardMethod {
     /// The name in configurations.

@@ -13,7 +13,7 @@ internal import SemblanceNumerics
 /// softmax, w[i] is the weight of anchor i's loss. A worth below 0.001 counts as that.
 ///
 /// - Complexity: every text is embedded by the guide before the first step; O(B·N·D) a step for both cosines.
-/// - Note: Source: Miao et al. 2023, arXiv:2309.07396, §3: pairs are sampled there with such weights, by surface and meaning;
+/// - Note: Source: Miao et al. 2023, arXiv:2309.07396: pairs are sampled there with such weights, by surface and meaning;
 ///   here a batch's pairs carry them instead, which on average is the same. The two ratios and the floor are ours.
 public struct InversePropensityWeights: StandardMethod {
     /// The name in configurations.

@@ -11,8 +11,7 @@ internal import SemblanceNumerics
 /// few or easy negatives.
 ///
 /// - Complexity: O(B·D) beside the kernel's; rows are scored twice for the weights.
-/// - Note: Source: Huang et al. 2023, arXiv:2207.07874, eqs. 8 and 15; α = 1 and A₀ = 0 as in the authors' code. A factor of
-///   τ₀ below 0.1 (cosines near −1) is taken as 0.1, 1 − p below 10⁻⁸ as that.
+/// - Note: Source: Huang et al. 2023, arXiv:2207.07874; α = 1 and A₀ = 0 as in the authors' code. A factor of τ₀ below 0.1 (cosines near −1) is taken as 0.1, 1 − p below 10⁻⁸ as that.
 public struct ModelAwareTemperature: StandardMethod {
     /// The name in configurations.
     public static let name = "model-aware-temperature"

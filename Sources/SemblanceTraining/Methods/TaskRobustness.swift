@@ -13,7 +13,7 @@ internal import SemblanceNumerics
 ///
 /// - Complexity: with a reference every text is embedded by it before the first step, and O(B·C·D) a step; rows are scored
 ///   twice.
-/// - Note: Source: Ma et al. 2024, arXiv:2408.10613, §3; group DRO: arXiv:1911.08731. The authors learn α with a small model
+/// - Note: Source: Ma et al. 2024, arXiv:2408.10613; group DRO: arXiv:1911.08731. The authors learn α in a run of its own
 ///   and then sample by it; here α weighs the rows of the run itself. Their code has η = 0.25 for losses brought to sum 1
 ///   over the batch; η = 0.02 is ours.
 public struct TaskRobustness: StandardMethod {

@@ -96,9 +96,6 @@ func referencePolyView(_ views: [[[Double]]], others: [[Double]], scale: Double,
     return total / Double(views.count)
 }
 
-/// The objective as it is, by way of the seams.
-struct NoMethod: ContrastiveMethod {}
-
 /// A method, and the random numbers its step begins with.
 struct Overheard<Method: ContrastiveMethod>: ContrastiveMethod {
     let method: Method

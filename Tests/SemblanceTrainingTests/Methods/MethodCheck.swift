@@ -6,6 +6,9 @@ import Testing
 
 @testable import SemblanceTraining
 
+/// Does nothing, so that the kernel takes the way with methods.
+struct NoMethod: ContrastiveMethod {}
+
 /// A batch with embeddings to check a method at.
 struct MethodPoint: Sendable, CustomTestStringConvertible {
     let testDescription: String

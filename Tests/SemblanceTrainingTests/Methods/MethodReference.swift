@@ -162,9 +162,6 @@ extension MethodPoint {
     }
 }
 
-/// Does nothing, so that the kernel takes the way with methods.
-struct NoMethod: ContrastiveMethod {}
-
 func logOfSumOfExponentials(_ values: [Double]) -> Double {
     let most = values.max() ?? 0
     return most + log(values.reduce(0) { $0 + exp($1 - most) })

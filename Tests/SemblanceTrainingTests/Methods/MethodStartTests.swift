@@ -87,7 +87,7 @@ import Testing
         configuration.compute.threads = 1
         let whole = try await runs.run(configuration)
         try await withTemporaryFolder { folder in
-            try await runs.interrupt(configuration, after: 7, in: folder)
+            await runs.interrupt(configuration, after: 7, in: folder)
             configuration.compute.threads = 2
             #expect(try await runs.run(configuration, resumingFrom: folder) == whole)
         }

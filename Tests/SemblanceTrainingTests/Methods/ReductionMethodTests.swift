@@ -272,7 +272,7 @@ import Testing
         var random = RandomStream(seed: 1)
         let vectors = MatrixExpression(random.normal(rows: 120, columns: 4)).unitRows.value
         let found = [1, 2].map { threads in
-            SphericalClusters.of(vectors, count: 5, seed: 4, rounds: 100, workers: .shared(threads: threads))
+            SphericalClusters.of(vectors, count: 5, rounds: 100, seed: 4, workers: .shared(threads: threads))
         }
         #expect(found[0] == found[1] && Set(found[0]) == [0, 1, 2, 3, 4])
         let rows = (0..<120).map { vectors[row: $0].map { Double($0) } }

@@ -1,25 +1,24 @@
 public import Foundation
 public import SemblanceEncoders
-public import SemblanceEvaluation
 
 extension Embedder {
-    /// Trains a transformer on texts alone: unsupervised SimCSE.
+    /// Trains a model on texts alone: two views of a text are anchor and positive, the other texts of the batch negatives.
     ///
-    /// Each text goes through the encoder twice, with dropout of its own each time; the two vectors are anchor and
-    /// positive, the other texts of the batch negatives.
+    /// Views differ by dropout, where the encoder is a transformer (unsupervised SimCSE), and by what
+    /// ``TrainingConfiguration/augmentation`` makes of each, which a static encoder needs.
     ///
     /// - Parameters:
     ///   - texts: sentences; those that occur twice are taken once.
-    ///   - start: a pretrained transformer.
-    ///   - configuration: as in `fit(_:)`; negatives have no place in it, and dropout must not be 0.
-    /// - Throws: as `fit(_:)`, and ``TrainingError`` where nothing would be dropped: then both vectors are the same.
-    /// - Note: Source: Gao et al. 2021, arXiv:2104.08821, §3.
+    ///   - start: a pretrained transformer, or a static encoder.
+    ///   - configuration: as in `fit(_:)`; negatives have no place in it, and there must be dropout or an augmentation.
+    /// - Throws: as `fit(_:)`, and ``TrainingError`` where both views of a text would be the same.
+    /// - Note: Sources: SimCSE, arXiv:2104.08821, §3; for augmentations see ``TextAugmentation``.
     @discardableResult
     public static func fit(
         texts: [String],
-        startingFrom start: InitialModel,
+        startingFrom start: InitialModel = .scratch(),
         configuration: TrainingConfiguration = TrainingConfiguration(),
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil,
         progress: (@Sendable (TrainingEvent) -> Void)? = nil
@@ -27,8 +26,9 @@ extension Embedder {
         let embedder = try start.makeEmbedder(for: [], corpus: texts, seed: configuration.seed)
         let dropout = configuration.dropout ?? embedder.tower(for: .query).encoder.dropout
         try TrainingError.require(
-            dropout > 0,
-            "dropout is \(dropout): texts alone need some, such as 0.1, or both views of a text are the same"
+            dropout > 0 || configuration.augmentation != nil,
+            "dropout is \(dropout) and there is no augmentation, so both views of a text are the same: give a transformer "
+                + "dropout, such as 0.1, or choose an augmentation, such as contriever"
         )
         try TrainingError.require(
             configuration.negatives?.isEmpty ?? true,

@@ -9,11 +9,11 @@ internal import SemblanceNumerics
 /// start; where every positive occurs once this is a plain shuffle, and where one occurs more often than there are
 /// batches no batch holds more of it than it must. Rows whose anchor occurs in the batch already wait for the next one.
 /// An epoch depends on the seed and its number alone, so a position in it is all that resuming needs.
-package struct Sampler {
+package struct Sampler: BatchSampler {
     private let rows: [ContrastiveRow]
     private let textCount: Int
     /// Pairs of a full batch.
-    let batchSize: Int
+    package let batchSize: Int
     private let seed: UInt64
 
     package init(rows: [ContrastiveRow], textCount: Int, batchSize: Int, seed: UInt64) {
@@ -29,13 +29,36 @@ package struct Sampler {
         return rest > 1 || full == 0 ? full + (rest > 0 ? 1 : 0) : full
     }
 
-    /// The rows of every batch of an epoch.
-    package func batches(epoch: Int) -> [ArraySlice<Int32>] {
-        let order = separatingAnchors(shuffled(epoch: epoch))
+    /// The rows of every batch of an epoch; with clusters, those of one after those of another.
+    package func batches(epoch: Int, clusters: [Int32]) -> [ArraySlice<Int32>] {
+        let shuffled = shuffled(epoch: epoch)
+        let order = separatingAnchors(
+            clusters.isEmpty ? shuffled : Self.ordered(shuffled, by: clusters, random(epoch, purpose: 1))
+        )
         let count = batchesPerEpoch
-        return (0..<count).map { index in
+        var batches = (0..<count).map { index in
             order[index * batchSize..<(index == count - 1 ? order.count : (index + 1) * batchSize)]
         }
+        if !clusters.isEmpty {
+            var random = random(epoch, purpose: 2)
+            batches.shuffle(using: &random)
+        }
+        return batches
+    }
+
+    /// A stream that nothing else of the epoch draws from.
+    private func random(_ epoch: Int, purpose: UInt64) -> RandomStream {
+        RandomStream(seed: seed, stream: purpose << 48 | UInt64(epoch))
+    }
+
+    /// The rows of one cluster after those of another, clusters in random order, rows within one in the order they have.
+    private static func ordered(_ rows: [Int32], by clusters: [Int32], _ random: RandomStream) -> [Int32] {
+        var random = random
+        let places = random.permutation(of: Int(clusters.max() ?? 0) + 1)
+        var keys = rows.enumerated().map { UInt64(places[Int(clusters[Int($1)])]) << 32 | UInt64($0) }
+        var scratch = keys
+        unsafe semblance_sort_keys(&keys, &scratch, keys.count)
+        return keys.map { rows[Int($0 & 0xFFFF_FFFF)] }
     }
 
     /// Rows sorted by (start + k) / c, where the row is the k-th of c with its positive; starts and ties are random.
