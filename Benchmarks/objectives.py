@@ -89,7 +89,7 @@ def with_files(rows, files, names, generator):
     pairs: as they are. titles: the title in the document's place. title-rows: rows with the title beside them. synonyms: rows
     with another anchor of the document in the document's place. corpus: the corpora's own pairs. views: another anchor of the
     document as second positive. graded: a sibling as second positive that counts less. scored: rows of a positive, a sibling
-    and a stranger with scores. tasks: what kind of row it is. feedback: MiniLM's cosine as score. teacher: negatives among
+    and a stranger with scores. tasks: what kind of row it is. taxonomy: groups as paths. feedback: MiniLM's cosine as score. consistent: what E5's filter leaves. teacher: negatives among
     MiniLM's 50 nearest, with its scores. noisy: three of ten rows with a stranger's document.
     """
     for word in files.split("+"):
@@ -183,11 +183,28 @@ def tasks(rows, names, generator):
 
 
 @file_kind
+def taxonomy(rows, names, generator):
+    """Groups as paths, from the major group of the O*NET or ESCO code down."""
+    for row in rows:
+        digits = row["group"].replace("-", "")
+        yield row | {"group": [digits[:length] for length in range(2 if "-" in row["group"] else 1, len(digits) + 1)]}
+
+
+@file_kind
 def noisy(rows, names, generator):
     documents = sorted({(row["positive"], row.get("group", "")) for row in rows})
     for row in rows:
         positive, group = generator.choice(documents) if generator.random() < 0.3 else (row["positive"], row.get("group"))
         yield row | {"positive": positive} | ({"group": group} if group else {})
+
+
+@file_kind
+def consistent(rows, names, generator):
+    """What E5's filter leaves: rows whose positive MiniLM finds among the first two."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/rows.jsonl", rows)
+        semblance("filter", f"{folder}/rows.jsonl", "--model", options.minilm, "--output", f"{folder}/kept.jsonl", "--precision", "bf16")
+        return lines(f"{folder}/kept.jsonl")
 
 
 @file_kind
@@ -405,28 +422,37 @@ class Table:
         best = int(np.argmax(values))
         return choices[best], f" (first part: {values[best]:.3f}, defaults {values[0]:.3f})" if best else " (defaults)"
 
+    def planned(self):
+        """Every run's set, row, choice and seed: first choices before others, one seed after the other."""
+        for seed in range(options.seeds):
+            if self.part == "cut" and seed == 0:
+                most = max(len(row.get("choices", [{}])) for row in self.file["rows"])
+                for place in range(most):
+                    for name in self.sets():
+                        for row in self.rows(name):
+                            for choice in row.get("choices", [{}])[place : place + 1]:
+                                yield name, row, choice, seed
+            else:
+                for name in self.sets():
+                    for row in self.rows(name):
+                        choice, _ = self.best_choice(name, row)
+                        if choice is not None:
+                            yield name, row, choice, seed
+
     def run_all(self):
         """False where time ran out."""
         failed = set()
-        for seed in range(options.seeds):
-            for name in self.sets():
-                for row in self.rows(name):
-                    choices = row.get("choices", [{}])
-                    if self.part == "dev" or seed > 0:
-                        choices = [self.best_choice(name, row)[0]]
-                    for choice in choices:
-                        if choice is None:
-                            continue
-                        key, run = self.run_of(name, row, choice, seed, self.part)
-                        if key in self.results or key in failed:
-                            continue
-                        if time.monotonic() - started > options.seconds:
-                            return False
-                        try:
-                            self.run(key, run, row["name"])
-                        except RuntimeError as error:
-                            failed.add(key)
-                            print(f"{name}, {row['name']}: {error}", file=sys.stderr)
+        for name, row, choice, seed in self.planned():
+            key, run = self.run_of(name, row, choice, seed, self.part)
+            if key in self.results or key in failed:
+                continue
+            if time.monotonic() - started > options.seconds:
+                return False
+            try:
+                self.run(key, run, row["name"])
+            except RuntimeError as error:
+                failed.add(key)
+                print(f"{name}, {row['name']}: {error}", file=sys.stderr)
         return True
 
     def run(self, key, run, label):
@@ -485,7 +511,7 @@ class Table:
         test = ["", "", ""]
         if "p" in entry:
             low, high = interval(entry["difference"])
-            test = [f"{entry['difference'].mean():+.4f} ({low:+.4f} … {high:+.4f})", f"{entry['p']:.2g}", f"{entry['holm']:.2g}"]
+            test = [f"{entry['difference'].mean():+.4f} ({low:+.4f} … {high:+.4f})".replace("-", "−"), *(f"{p:.5f}" if p < 0.001 else f"{p:.2g}" for p in (entry["p"], entry["holm"]))]
         low, high = interval(entry["values"])
         speed = float(np.median([result["pairs_per_second"] for result in entry["results"]]))
         cells = [entry["row"], entry["choice"], f"{entry['values'].mean():.4f} ({low:.3f}–{high:.3f})", seeds, *test, f"{speed:,.0f}"]

@@ -27,6 +27,10 @@ public final class SearchIndex: Sendable {
     /// What is searched and changed; replaced when the index has moved to another model.
     let generation: Mutex<Generation>
     let gate = ChangeGate()
+    /// Whether the manifest may name another generation than the one that is current, as writing it failed.
+    let isUnsettled = Mutex(false)
+    /// Held while the state is read anew.
+    private let refreshing = Mutex(())
 
     init(
         place: SearchPlace,
@@ -262,7 +266,8 @@ public final class SearchIndex: Sendable {
     public func refresh() async throws {
         guard isReadOnly else { return }
         let workers = Workers.shared(threads: compute.threads)
-        try await workers.run { _ in try self.refreshNow(workers) }
+        // One after the other, so that none brings back an older state.
+        try await workers.run { _ in try self.refreshing.withLock { _ in try self.refreshNow(workers) } }
     }
 
     private func refreshNow(_ workers: Workers) throws {
@@ -280,7 +285,7 @@ public final class SearchIndex: Sendable {
                     maintenance: maintenance,
                     compute: compute
                 )
-                return generation.withLock { if $0.layout.generation < layout.generation { $0 = new } }
+                return generation.withLock { $0 = new }
             } catch {
                 // It may have moved to another model meanwhile.
                 guard try SearchLayout.read(from: place).layout != layout else { throw error }

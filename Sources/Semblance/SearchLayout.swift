@@ -61,6 +61,14 @@ struct SearchLayout: Hashable, Sendable {
         }
     }
 
+    /// The next generation, of whose folders none is there.
+    func next(in place: SearchPlace) throws -> SearchLayout {
+        let names = Set(try place.files.names(in: place.path))
+        var next = SearchLayout(generation: generation + 1)
+        while !names.isDisjoint(with: next.names) { next = SearchLayout(generation: next.generation + 1) }
+        return next
+    }
+
     /// Removes what an interrupted move left.
     func removeOthers(in place: SearchPlace) {
         for name in (try? place.files.names(in: place.path)) ?? [] where !names.contains(name) {

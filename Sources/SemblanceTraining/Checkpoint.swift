@@ -246,7 +246,8 @@ enum Checkpoint {
             state.negatives.append(Array(taken.prefix(Int(count))))
             taken = taken.dropFirst(Int(count))
         }
-        guard scalars.clusters.isEmpty || scalars.clusters.count == rows, scalars.clusters.allSatisfy({ $0 >= 0 }) else {
+        guard scalars.clusters.isEmpty || scalars.clusters.count == rows, scalars.clusters.allSatisfy({ $0 >= 0 })
+        else {
             throw unusable("its clusters are of \(scalars.clusters.count) rows, expected \(rows); train anew")
         }
         state.clusters = scalars.clusters

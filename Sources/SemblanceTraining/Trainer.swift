@@ -102,7 +102,12 @@ final class Trainer {
         )
         state.methods = try objective.start(methodContext())
         if let resumption {
-            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state, rows: set.rows.count)
+            state = try Checkpoint.read(
+                from: resumption,
+                matching: checkpointIdentity,
+                shapes: state,
+                rows: set.rows.count
+            )
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds

@@ -73,7 +73,7 @@ struct SampleFolder {
     static func files(_ disk: SimulatedDisk) throws -> [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]
         for name in try disk.names(in: path) where name != "lock" {
-            files[name] = unsafe Array(try disk.read(path + "/" + name).bytes)
+            files[name] = try disk.contents(of: path + "/" + name)
         }
         return files
     }

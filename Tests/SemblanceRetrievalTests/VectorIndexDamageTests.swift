@@ -48,8 +48,8 @@ import Testing
             }
         case 7:
             let other = names[pick(names.count)]
-            let mine = unsafe Array(try disk.read(path).bytes)
-            let theirs = unsafe Array(try disk.read(SampleFolder.path + "/" + other).bytes)
+            let mine = try disk.contents(of: path)
+            let theirs = try disk.contents(of: SampleFolder.path + "/" + other)
             try disk.damage(path) { $0 = theirs }
             try disk.damage(SampleFolder.path + "/" + other) { $0 = mine }
             return ("swap of \(name) and \(other)", false)

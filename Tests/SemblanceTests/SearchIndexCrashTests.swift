@@ -158,6 +158,43 @@ private struct SearchLife {
         Issue.record("nothing was lost")
     }
 
+    @Test func `whatever fails once in a move, or from then on, one of the two models is there with everything`()
+        async throws
+    {
+        func moving(_ change: (SimulatedDisk) -> Void) async throws -> (SearchLife, worked: Bool, operations: Int) {
+            var life = try await SearchLife(seed: 2)
+            for _ in 0..<4 { try await life.step() }
+            change(life.disk)
+            let first = life.disk.operations
+            let worked = (try? await life.index.move(to: try await MemoryModels.small.value)) != nil
+            return (life, worked, life.disk.operations - first)
+        }
+        let (_, worked, most) = try await moving { _ in }
+        #expect(worked)
+        var failed = 0
+        for operation in 1...most {
+            for isLasting in [false, true] {
+                var (life, worked, _) = try await moving { $0.fail(at: $0.operations + operation, lasting: isLasting) }
+                if !worked { failed += 1 }
+                // What is acknowledged afterwards is there, whichever model it is.
+                if isLasting, operation % 2 == 0 { life.disk.heal() }
+                life.isFailing = isLasting
+                do {
+                    try await life.step()
+                    if operation % 3 == 0 { life.disk.heal() }
+                    try await life.move()
+                    if operation % 3 < 2 { try await life.kill() } else { try await life.losePower() }
+                    try await life.step()
+                    try await life.losePower()
+                } catch {
+                    Issue.record("operation \(operation), lasting \(isLasting): \(error)")
+                    return
+                }
+            }
+        }
+        #expect(failed > 20)
+    }
+
     private func life(seed: UInt64, lying: Bool = false) async throws {
         var life = try await SearchLife(seed: seed)
         life.disk.isLying = lying

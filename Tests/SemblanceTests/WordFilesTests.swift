@@ -104,24 +104,28 @@ import Testing
         for round in 0..<300 * testScale {
             let damaged = disk.copy()
             let path = whole[pick(whole.count)]
-            let before = unsafe Array(try damaged.read(path).bytes)
+            let before = try damaged.contents(of: path)
+            var what = "flip in \(path)"
             try damaged.damage(path) { bytes in
                 switch pick(5) {
-                case 0: bytes.removeLast(1 + pick(bytes.count))
+                case 0:
+                    bytes.removeLast(1 + pick(bytes.count))
+                    what = "cut of \(path) to \(bytes.count)"
                 case 1: bytes += (0...pick(90)).map { UInt8($0) }
                 case 2: bytes = []
                 case 3:
                     let lie: UInt64 = [0, 1, 7, 1 << 31, 1 << 40, 1 << 62, .max - 7, .max][pick(8)]
                     let words = bytes.count / 8
                     let place = [pick(words), pick(12), words - 1 - pick(6)][pick(3)] * 8
+                    what = "\(lie) at \(place) of \(bytes.count) in \(path)"
                     for byte in 0..<8 { bytes[place + byte] = UInt8(truncatingIfNeeded: lie >> UInt64(8 * byte)) }
                 default: for _ in 0...pick(3) { bytes[pick(bytes.count)] ^= 1 << UInt8(pick(8)) }
                 }
             }
-            if unsafe Array(try damaged.read(path).bytes) == before { continue }
+            if try damaged.contents(of: path) == before { continue }
             found += 1
             let place = SearchPlace(path: SimulatedSearch.path, files: damaged, models: models)
-            #expect(try !SearchIndex.verify(in: place).isWhole, "round \(round)")
+            #expect(try !SearchIndex.verify(in: place).isWhole, "round \(round), \(what)")
             let index = try SimulatedSearch.open(damaged, models, readOnly: round % 2 == 0)
             if let difference = try await SimulatedSearch.difference(index, contents) {
                 Issue.record("round \(round): \(difference)")

@@ -176,6 +176,7 @@ import Testing
             dimension: 6,
             totalSteps: 1,
             seed: 1,
+            model: try toy.embedder(),
             parameters: []
         ) { _, _, _ in
             asked.withLock { $0 += 1 }

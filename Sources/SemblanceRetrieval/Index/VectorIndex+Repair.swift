@@ -176,7 +176,7 @@ private struct Repair {
         let name = (1...).lazy.map { "damaged-\($0)" }.first { !names.contains($0) } ?? "damaged"
         try files.createFolder(path + "/" + name)
         if let old = try? files.read(path + "/" + IndexManifest.name) {
-            try files.write(unsafe Data(old.bytes), to: path + "/" + name + "/" + IndexManifest.name)
+            try files.write(unsafe old.withBytes { unsafe Data($0) }, to: path + "/" + name + "/" + IndexManifest.name)
         }
         return name
     }

@@ -49,7 +49,9 @@ extension VectorIndex {
             let report = verifyOnce(at: path, files: files)
             // Another process may have written the next state meanwhile and removed the files of this one.
             let after = try? files.read(path + "/" + IndexManifest.name)
-            let isSame = before.map { unsafe Data($0.bytes) } == after.map { unsafe Data($0.bytes) }
+            let isSame =
+                before.map { unsafe $0.withBytes { unsafe Data($0) } }
+                == after.map { unsafe $0.withBytes { unsafe Data($0) } }
             if report.isWhole || isSame { return report }
         }
     }

@@ -10,8 +10,8 @@ public import SemblanceNumerics
 /// batch answers a query.
 ///
 /// - Complexity: O(C·D) a step, and a vector kept for each training row.
-/// - Note: Source: Yu 2024, arXiv:2412.17364, §3.2. There a language model writes the queries, and all are embedded; the
-///   mean and the memory are ours. Weight 0.1.
+/// - Note: Source: Yu 2024, arXiv:2412.17364, for the idea. There a language model writes the queries, and all are
+///   embedded; this form of the penalty, the mean, the memory and the weight are ours.
 public struct ContrastiveLearningPenalty: StandardMethod {
     /// `contrastive-learning-penalty`.
     public static let name = "contrastive-learning-penalty"
@@ -19,7 +19,7 @@ public struct ContrastiveLearningPenalty: StandardMethod {
     /// The weight λ beside the softmax. The default is 0.1.
     public var weight: Float = 0.1
 
-    /// The paper's settings.
+    /// The defaults.
     public init() {}
 
     /// The weight is a number, at least 0.

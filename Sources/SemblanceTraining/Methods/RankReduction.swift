@@ -9,9 +9,8 @@ public import SemblanceNumerics
 /// evenly.
 ///
 /// - Complexity: O(B²·D) time, O(B²) memory.
-/// - Note: Source: Jung et al. 2024, arXiv:2405.11297 (rank reduction), §6, which measures rank by the entropy of the
-///   spectrum (of order 1); the order 2 here needs no decomposition: Σ λ² is the sum of the squared inner products. The
-///   paper tunes the weight for each method; 0.1 is ours.
+/// - Note: Source: Jung et al. 2024, arXiv:2405.11297 (representation-rank reduction), for the idea. This measure of
+///   rank, which needs no decomposition since Σ λ² is the sum of the squared inner products, and the weight are ours.
 public struct RankReduction: StandardMethod {
     /// `rank-reduction`.
     public static let name = "rank-reduction"

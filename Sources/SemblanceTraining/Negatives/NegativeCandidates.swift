@@ -95,7 +95,9 @@ struct NegativeCandidates {
                 return [
                     Source(kind: source, space: space) { row in
                         var random = RandomStream(seed: seed, stream: 1 << 40 | UInt64(row))
-                        return (0..<ranks).map { (.random(in: 0..<Int32(layout.corpus.count), using: &random), Int32($0)) }
+                        return (0..<ranks).map {
+                            (.random(in: 0..<Int32(layout.corpus.count), using: &random), Int32($0))
+                        }
                     }
                 ]
             }
@@ -109,7 +111,9 @@ struct NegativeCandidates {
         _ workers: Workers
     ) -> [[LexicalHit]] {
         // Its defaults are valid, and so many texts are not held in one process.
-        guard let index = try? LexicalIndex(layout.corpus.map { set.texts[Int($0)] }, workers: workers) else { return [] }
+        guard let index = try? LexicalIndex(layout.corpus.map { set.texts[Int($0)] }, workers: workers) else {
+            return []
+        }
         return index.nearest(to: layout.anchors.map { set.texts[Int($0)] }, count: count, workers: workers)
     }
 

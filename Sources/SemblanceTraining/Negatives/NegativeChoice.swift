@@ -41,7 +41,7 @@ struct NegativeChoice {
         case .even:
             var queues = candidates.sources.map { offered($0, row, &inRange, &report)[...] }
             while taken.count < wanted, queues.contains(where: { !$0.isEmpty }) {
-                for index in queues.indices { 
+                for index in queues.indices {
                     queues[index] = taken.take(from: queues[index], until: min(taken.count + 1, wanted))
                 }
             }

@@ -157,8 +157,10 @@ import Testing
         func nearest(_ id: Int32) -> Set<Int32> {
             let others = (5..<53 as Range<Int32>).filter { $0 != id }
             return Set(
-                others.sorted { dot(rows[row: Int($0)], rows[row: Int(id)]) > dot(rows[row: Int($1)], rows[row: Int(id)]) }
-                    .prefix(3)
+                others.sorted {
+                    dot(rows[row: Int($0)], rows[row: Int(id)]) > dot(rows[row: Int($1)], rows[row: Int(id)])
+                }
+                .prefix(3)
             )
         }
         let allowed = Dictionary(uniqueKeysWithValues: (5..<53 as Range<Int32>).map { ($0, nearest($0)) })

@@ -8,12 +8,6 @@ import Testing
 
 @testable import SemblanceTraining
 
-/// log Σ exp.
-func logSumExp(_ x: [Double]) -> Double {
-    guard let most = x.max() else { return -.infinity }
-    return most + log(x.reduce(0) { $0 + exp($1 - most) })
-}
-
 /// InfoNCE over the documents of a batch and what is added to each row's targets and other candidates.
 ///
 /// - Parameter added: the logits of further targets and of further candidates, given a row and all its negatives' logits.
@@ -43,7 +37,7 @@ func referenceLoss(
         }
         let more = added(row, others)
         targets += more.targets
-        let all = logSumExp(targets + others + more.others)
+        let all = logOfSumOfExponentials(targets + others + more.others)
         total += targets.reduce(0) { $0 + all - $1 } / Double(targets.count)
     }
     return total / Double(q.rows)
@@ -84,7 +78,7 @@ func referencePolyView(_ views: [[[Double]]], others: [[Double]], scale: Double,
             }
             let logLikelihoods = own.indices.filter { $0 != alpha }.map { beta in
                 // log (eˢ / (eˢ + Σ)) = −log (1 + Σ / eˢ), which near 0 keeps its digits.
-                -log1p(exp(logSumExp(negatives) - scale * dot(view, own[beta])))
+                -log1p(exp(logOfSumOfExponentials(negatives) - scale * dot(view, own[beta])))
             }
             let count = Double(logLikelihoods.count)
             ofSample -=
@@ -120,11 +114,11 @@ struct Overheard<Method: ContrastiveMethod>: ContrastiveMethod {
 }
 
 extension MethodPoint {
-    /// What the objective makes of the batch with a method.
+    /// What the objective makes of the batch with a method, in a step of this context.
     func contrast(
         _ method: some ContrastiveMethod,
         _ state: inout MethodState,
-        context: ContrastiveStep.Context = .init()
+        context: ContrastiveStep.Context
     ) -> Contrast {
         var states = [state]
         defer { state = states[0] }
@@ -133,20 +127,15 @@ extension MethodPoint {
             documents: documents.float,
             batch: batch,
             context: context,
-            scale: 20,
+            scale: Float(scale),
             states: &states,
             workers: .shared(threads: 2)
         )
     }
 
-    func contrast(_ method: some ContrastiveMethod) -> Contrast {
-        var state = MethodState()
-        return contrast(method, &state)
-    }
-
     /// Expects loss and gradients to be those of a reference, and the loss to be another one without the method.
-    func check(
-        _ method: some ContrastiveMethod,
+    func checkChange(
+        by method: some ContrastiveMethod,
         context: ContrastiveStep.Context = .init(),
         state: MethodState = MethodState(),
         sourceLocation: SourceLocation = #_sourceLocation,
@@ -154,12 +143,13 @@ extension MethodPoint {
     ) {
         ContrastiveObjective(.init(), methods: [method]).check(
             at: self,
+            scale: Float(scale),
             context: context,
             states: [state],
             sourceLocation: sourceLocation,
             against: reference
         )
-        let (plain, expected) = (contrast(NoMethod()).loss, reference(anchors, documents))
+        let (plain, expected) = (contrast().loss, reference(anchors, documents))
         #expect(abs(plain - expected) > 1e-3 * plain, "without the method too", sourceLocation: sourceLocation)
     }
 }

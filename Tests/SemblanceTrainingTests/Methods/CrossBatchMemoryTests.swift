@@ -32,7 +32,7 @@ import Testing
         let memory = random.reference(rows: keys.count, columns: point.anchors.columns)
         let unit = DoubleMatrix(memory.unitRows.float)
         let batch = point.batch
-        point.check(CrossBatchMemory(), context: context, state: state(memory, keys)) { anchors, documents in
+        point.checkChange(by: CrossBatchMemory(), context: context, state: state(memory, keys)) { anchors, documents in
             let q = anchors.unitRows
             return referenceLoss(anchors, documents, batch, scale: 20) { row, _ in
                 let open = keys.indices.filter {
@@ -85,7 +85,7 @@ import Testing
 
     @Test func `an empty memory changes no bit`() {
         let pairs = MethodPoint.random(seed: 5)
-        let (empty, plain) = (pairs.contrast(CrossBatchMemory()), pairs.contrast(NoMethod()))
+        let (empty, plain) = (pairs.contrast(CrossBatchMemory()), pairs.contrast())
         #expect(empty.loss == plain.loss)
         #expect(empty.anchorGradient == plain.anchorGradient && empty.documentGradient == plain.documentGradient)
     }

@@ -72,9 +72,7 @@ import Testing
     private func choice(_ name: String) throws -> MethodChoice {
         let data = try JSONEncoder().encode(MethodChoice(named: name))
         var fields = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
-        for field in ["guide", "teacher"] where fields[field] != nil {
-            fields[field] = Fixtures.guide.path
-        }
+        for field in ["guide", "teacher"] { fields[field] = Fixtures.guide.path }
         return try JSONDecoder().decode(MethodChoice.self, from: JSONSerialization.data(withJSONObject: fields))
     }
 

@@ -319,7 +319,7 @@ import Testing
             let positive = mean(layout.positives[row].map { dot(q[row: row], d[row: $0]) })
             let heights = layout.negatives[row].map { dot(q[row: row], d[row: $0]) - positive }
             let expected = minimum(from: 0.005, to: 1) { t in
-                t * (logOfSumOfExponentials(heights.map { $0 / t }) - log(Double(heights.count)) + 0.3)
+                t * (logSumExp(heights.map { $0 / t }) - log(Double(heights.count)) + 0.3)
             }
             expectClose([found[row]], [expected], Tolerance(relative: 5e-3), "anchor \(row)")
         }

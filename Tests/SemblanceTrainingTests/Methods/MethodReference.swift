@@ -64,7 +64,7 @@ extension MethodPoint {
         return (0..<q.rows).map { row in
             let value = { (column: Int) in logit(row, column, dot(q[row: row], d[row: column])) }
             let candidates = leavesOutTargets ? layout.negatives[row] : layout.open[row]
-            return logOfSumOfExponentials(candidates.compactMap(value)) - mean(layout.positives[row].compactMap(value))
+            return logSumExp(candidates.compactMap(value)) - mean(layout.positives[row].compactMap(value))
         }
     }
 
@@ -160,11 +160,6 @@ extension MethodPoint {
             return dot(x, y) / dot(x, x)
         }
     }
-}
-
-func logOfSumOfExponentials(_ values: [Double]) -> Double {
-    let most = values.max() ?? 0
-    return most + log(values.reduce(0) { $0 + exp($1 - most) })
 }
 
 func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }

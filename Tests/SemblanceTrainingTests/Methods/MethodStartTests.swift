@@ -79,22 +79,6 @@ import Testing
         }
     }
 
-    @Test(arguments: ["individual-temperatures", "cluster-robustness", "early-learning"])
-    func `what a method keeps survives a stop, and threads don't change it`(name: String) async throws {
-        let runs = try CheckpointTests()
-        var configuration = runs.configuration()
-        configuration.objective.methods = [try MethodChoice(named: name)]
-        configuration.compute.threads = 1
-        let whole = try await runs.run(configuration)
-        try await withTemporaryFolder { folder in
-            await runs.interrupt(configuration, after: 7, in: folder)
-            configuration.compute.threads = 2
-            #expect(try await runs.run(configuration, resumingFrom: folder) == whole)
-        }
-        configuration.objective.methods = []
-        #expect(try await runs.run(configuration) != whole)
-    }
-
     @Test func `settings out of range are named`() {
         func expectRefused<Method: StandardMethod>(_ method: Method, _ name: String, _ change: (inout Method) -> Void) {
             var method = method

@@ -125,12 +125,6 @@ extension ContrastiveBatch {
     }
 }
 
-/// log Σ exp.
-func logSumExp(_ numbers: [Double]) -> Double {
-    let most = numbers.max() ?? 0
-    return most + log(numbers.reduce(0) { $0 + exp($1 - most) })
-}
-
 /// The plain objective of rows.
 func plainLoss(_ rows: [ContrastiveRow], _ anchors: DoubleMatrix, _ documents: DoubleMatrix, scale: Double = 20)
     -> Double

@@ -10,7 +10,7 @@ import Testing
     func `loss and gradients match central differences`(point: MethodPoint) {
         let overheard = Overheard(GeodesicMixtures())
         let batch = point.batch
-        point.check(overheard) { anchors, documents in
+        point.checkChange(by: overheard) { anchors, documents in
             var stream = overheard.streams.last
             let share = Double(Float(stream.beta(0.5, 0.5)))
             let (q, d) = (anchors.unitRows, documents.unitRows)
@@ -92,7 +92,7 @@ import Testing
     func `loss and gradients match central differences`(point: MethodPoint) {
         let overheard = Overheard(AnchorMixtures())
         let batch = point.batch
-        point.check(overheard) { anchors, documents in
+        point.checkChange(by: overheard) { anchors, documents in
             var stream = overheard.streams.last
             let shares = (0..<point.anchors.rows).map { _ in Double(Float(stream.beta(2, 8))) }
             return referenceLoss(anchors, documents, batch, scale: 20) { row, negatives in
@@ -110,7 +110,7 @@ import Testing
         var method = AnchorMixtures()
         (method.isInclusive, method.window) = (false, 0.25)
         let neighbours = [2: (3, 4), 3: (1, 2), 4: (2, 0)]
-        pairs.check(method) { anchors, documents in
+        pairs.checkChange(by: method) { anchors, documents in
             let (q, d) = (anchors.unitRows, documents.unitRows)
             return referenceLoss(anchors, documents, batch, scale: 20) { row, _ in
                 guard let (below, above) = neighbours[row] else { return ([], []) }
@@ -129,7 +129,7 @@ import Testing
         let pairs = labelled([.nan, 0.2, 0.2, 0.9, .nan], seed: 52)
         var method = AnchorMixtures()
         (method.isInclusive, method.window) = (false, 0.5)
-        let (found, plain) = (pairs.contrast(method), pairs.contrast(NoMethod()))
+        let (found, plain) = (pairs.contrast(method), pairs.contrast())
         #expect(found.loss == plain.loss && found.anchorGradient == plain.anchorGradient)
     }
 }

@@ -85,7 +85,7 @@ import Testing
                     return key.text != batch.documents[row] && key.anchor != batch.anchors[row]
                         && (key.group < 0 || key.group != batch.groups[row])
                 }.map { 20 * dot(d[row: row], queuedAnchors[row: $0]) }
-                return log1p(exp(logSumExp(others + open) - 20 * dot(d[row: row], b[row: row])))
+                return log1p(exp(logOfSumOfExponentials(others + open) - 20 * dot(d[row: row], b[row: row])))
             }
             return loss + keyWeight * dual.reduce(0, +) / Double(q.rows)
         }
@@ -96,7 +96,7 @@ import Testing
         var method = MomentumContrast()
         method.keyWeight = keyWeight
         let setting = Setting(point, keysNear: point.tolerance.relative > 5e-5 ? 0.02 : 0.3)
-        point.check(method, context: setting.context, state: setting.state()) {
+        point.checkChange(by: method, context: setting.context, state: setting.state()) {
             setting.reference($0, $1, keyWeight: Double(keyWeight))
         }
     }
@@ -117,7 +117,7 @@ import Testing
         let setting = Setting(.random(seed: 6))
         var method = MomentumContrast()
         (method.hardest, method.maximumShareOfPositive) = (hardest, share)
-        setting.pairs.check(method, context: setting.context, state: setting.state()) { anchors, documents in
+        setting.pairs.checkChange(by: method, context: setting.context, state: setting.state()) { anchors, documents in
             setting.reference(anchors, documents, keyWeight: 0) { logits, positive in
                 let below = logits.filter { $0 <= share.map { Double($0) * positive } ?? .infinity }
                 return Array(below.sorted(by: >).prefix(hardest ?? 100))
@@ -163,7 +163,7 @@ import Testing
         let (trained, fixed) = (random.normal(rows: 3, columns: 5), random.normal(rows: 2, columns: 2))
         state.saved["parameter.0"] = Matrix(rows: 3, columns: 5)
         state.saved["parameter.1"] = fixed
-        let step = MethodPoint.random(seed: 9).contrast(NoMethod()).step
+        let step = MethodPoint.random(seed: 9).contrast().step
         for _ in 0..<2 {
             method.update(
                 &state,

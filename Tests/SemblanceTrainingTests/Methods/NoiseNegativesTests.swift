@@ -10,7 +10,7 @@ import Testing
     private func nonUniformity(_ anchors: DoubleMatrix, _ noise: DoubleMatrix, temperature: Double) -> Double {
         let (q, n) = (anchors.unitRows, noise.unitRows)
         return (0..<q.rows).reduce(0) { sum, row in
-            sum + logSumExp((0..<n.rows).map { dot(q[row: row], n[row: $0]) / temperature })
+            sum + logOfSumOfExponentials((0..<n.rows).map { dot(q[row: row], n[row: $0]) / temperature })
         } / Double(q.rows)
     }
 
@@ -43,7 +43,7 @@ import Testing
         let batch = point.batch
         // The noise is a constant: it does not move with the anchors.
         var made: DoubleMatrix?
-        point.check(overheard) { anchors, documents in
+        point.checkChange(by: overheard) { anchors, documents in
             let noise = made ?? noise(method, point.anchors, overheard.streams.last).unitRows
             made = noise
             let q = anchors.unitRows
@@ -64,7 +64,7 @@ import Testing
         var none = NoiseNegatives()
         none.perAnchor = 0
         let pairs = MethodPoint.random(seed: 13)
-        let (found, plain) = (pairs.contrast(none), pairs.contrast(NoMethod()))
+        let (found, plain) = (pairs.contrast(none), pairs.contrast())
         #expect(found.loss == plain.loss && found.documentGradient == plain.documentGradient)
         #expect(pairs.contrast(NoiseNegatives()).loss > plain.loss)
     }

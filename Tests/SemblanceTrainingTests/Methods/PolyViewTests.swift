@@ -31,6 +31,26 @@ import Testing
         )
     }()
 
+    private func reference(
+        _ batch: ContrastiveBatch,
+        _ anchors: DoubleMatrix,
+        _ documents: DoubleMatrix,
+        _ mean: PolyView.Mean,
+        scale: Double = 20
+    ) -> Double {
+        let (q, d) = (anchors.unitRows, documents.unitRows)
+        let places = batch.documents.indices
+        return referencePolyView(
+            (0..<q.rows).map { row in
+                let own = places.filter { batch.isPositive[$0] && batch.owners[$0] == Int32(row) }
+                return [q[row: row]] + own.map { d[row: $0] }
+            },
+            others: places.filter { !batch.isPositive[$0] }.map { d[row: $0] },
+            scale: scale,
+            isGeometric: mean == .geometric
+        )
+    }
+
     @Test(
         arguments: PolyView.Mean.allCases,
         [.random(seed: 1, rows: rows), .random(seed: 2, rows: rows), nearlySolved]
@@ -39,20 +59,15 @@ import Testing
         var method = PolyView()
         method.mean = mean
         let batch = point.batch
-        point.check(method) { anchors, documents in
-            let (q, d) = (anchors.unitRows, documents.unitRows)
-            let documentsOf = { (row: Int) in
-                batch.documents.indices.filter {
-                    batch.isPositive[$0] && batch.owners[$0] == Int32(row)
-                }
-            }
-            return referencePolyView(
-                (0..<q.rows).map { row in [q[row: row]] + documentsOf(row).map { d[row: $0] } },
-                others: batch.documents.indices.filter { !batch.isPositive[$0] }.map { d[row: $0] },
-                scale: 20,
-                isGeometric: mean == .geometric
-            )
-        }
+        point.checkChange(by: method) { reference(batch, $0, $1, mean) }
+        // The temperature, where it is learned.
+        let slope = [20 + 1e-4, 20 - 1e-4].map { reference(batch, point.anchors, point.documents, mean, scale: $0) }
+        expectClose(
+            [point.contrast(method).scaleGradient],
+            [(slope[0] - slope[1]) / 2e-4],
+            Tolerance(relative: point.tolerance.relative, absolute: 1e-7),
+            "scale"
+        )
     }
 
     @Test func `the two means agree on two views, and on three the geometric one is higher`() {

@@ -31,7 +31,7 @@ import Testing
         let layout = point.layout
         let weights = point.rows.indices.map { row in
             let logits = layout.open[row].map { point.logit(row, $0) }
-            let level = logOfSumOfExponentials(logits)
+            let level = logSumExp(logits)
             let entropy = logits.reduce(0) { $0 - exp($1 - level) * ($1 - level) }
             let confidence = 1 - entropy / log(Double(logits.count))
             return confidence >= 0.5 ? confidence : 0
@@ -130,7 +130,7 @@ import Testing
         state.saved["log weights"] = rowMatrix([0.2, 0.5, 0.3].map { log($0) })
         let expected = point.rows.indices.map { row in
             let logits = point.batch.documents.indices.map { point.scale * guide.cosine(row, $0) }
-            return logOfSumOfExponentials(logits) - logits[row]
+            return logSumExp(logits) - logits[row]
         }
         func meanLoss(_ losses: [Double], of task: Int) -> Double {
             mean(tasks.indices.filter { tasks[$0] == task }.map { losses[$0] })

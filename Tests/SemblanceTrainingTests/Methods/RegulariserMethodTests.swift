@@ -236,5 +236,3 @@ private func overPairs(_ x: DoubleMatrix, _ f: (Double) -> Double) -> (sum: Doub
         try golden.check("orthogonality-second", second, pairs, less: plain)
     }
 }
-
-private struct NoMethod: ContrastiveMethod {}

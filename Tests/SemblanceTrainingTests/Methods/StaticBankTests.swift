@@ -51,7 +51,7 @@ import Testing
     func `loss and gradients match central differences`(point: MethodPoint) throws {
         let (bank, batch) = (bank(point), point.batch)
         let open = point.rows.indices.map { negatives($0, point) }
-        point.check(StaticBank(), state: try start(point)) { anchors, documents in
+        point.checkChange(by: StaticBank(), state: try start(point)) { anchors, documents in
             let q = anchors.unitRows
             return referenceLoss(anchors, documents, batch, scale: 20) { row, _ in
                 ([], open[row].map { 20 * dot(q[row: row], bank[row: Int($0)]) })
@@ -70,7 +70,7 @@ import Testing
             columns: bank.columns,
             elements: batch.documents.flatMap { bank[row: Int($0)] }
         )
-        point.check(method, state: try start(point)) { anchors, _ in
+        point.checkChange(by: method, state: try start(point)) { anchors, _ in
             let q = anchors.unitRows
             return referenceLoss(anchors, frozen, batch, scale: 20) { row, _ in
                 ([], open[row].map { 20 * dot(q[row: row], bank[row: Int($0)]) })

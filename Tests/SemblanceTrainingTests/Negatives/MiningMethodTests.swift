@@ -103,7 +103,8 @@ import Testing
 
     // MARK: Several sources
 
-    @Test func `an even mixture takes as many negatives of each source, in turn fills up from the first`() async throws {
+    @Test func `an even mixture takes as many negatives of each source, in turn fills up from the first`() async throws
+    {
         let pairs = toy.pairs(60)
         let own = try await ranking(pairs, by: pairs.map(\.anchor), embedder)
         let theirs = try await ranking(pairs, by: pairs.map(\.anchor), guide)
