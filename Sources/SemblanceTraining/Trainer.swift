@@ -502,12 +502,12 @@ final class Trainer {
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
         }
-        let (negatives, found) = miner.mine(
+        let (negatives, found) = try miner.mine(
             set,
             layout,
             sources: sources,
             space: space,
-            guides: try guideSpaces(layout, cancellation)
+            guides: guideSpaces(layout, cancellation)
         )
         state.negatives = negatives.map(\.texts)
         state.minedStep = state.step
