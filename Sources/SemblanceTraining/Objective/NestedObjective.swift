@@ -146,22 +146,16 @@ private final class EmbeddingMemory {
 
     /// What a method can look at, for a view of `dimension` components.
     func context(_ training: MethodContext, method: Int, dimension: Int) -> MethodContext {
+        var context = training
         var asked = 0
-        return MethodContext(
-            texts: training.texts,
-            rows: training.rows,
-            batchSize: training.batchSize,
-            dimension: dimension,
-            totalSteps: training.totalSteps,
-            seed: training.seed,
-            model: training.model,
-            parameters: training.parameters
-        ) { [self] texts, embedder, role in
+        context.dimension = dimension
+        context.embedding = { [self] texts, embedder, role in
             defer { asked += 1 }
             if let known = made[method], asked < known.count { return known[asked] }
             let embeddings = try training.embedding(texts, embedder, role)
             made[method, default: []].append(embeddings)
             return embeddings
         }
+        return context
     }
 }
