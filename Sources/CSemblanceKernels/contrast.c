@@ -118,16 +118,21 @@ BODY void contrast_softmax_body(
         const int32_t twin = target_count == 1 ? row_twin[row] : -1;
         if (twin >= 0) x[twin] = -INFINITY;
         float hardest = semblance_maximum(x, n);
-        if (hardest > maximum) maximum = hardest;
+        if (hardest > maximum || settings.leaves_out_targets) maximum = hardest;
         report->hardest = hardest;
         report->positive = lowest;
         report->hardest_column = hardest > lowest ? column_of(x, n, hardest) : -1;
+        if (maximum == -INFINITY) {
+            report->loss = report->entropy = report->factor_gradient = 0;
+            memset(x, 0, n * sizeof *x);
+            continue;
+        }
 
         double others = semblance_exponentials(x, n, settings.factor, (float)(factor * maximum));
         double targeted = 0, attraction = 0, target_loss = 0;
         for (size_t t = 0; t < target_count; t++) {
             double s = factor * ((double)raw[targets[t]] - maximum);
-            targeted += exp(s);
+            if (!settings.leaves_out_targets) targeted += exp(s);
             attraction += raw[targets[t]];
             target_loss -= s;
         }
@@ -142,7 +147,7 @@ BODY void contrast_softmax_body(
         semblance_scale(x, n, (float)(weight * factor / z));
         double target_mass = (1 - smoothing) * share;
         for (size_t t = 0; t < target_count; t++) {
-            double e = exp(factor * ((double)raw[targets[t]] - maximum));
+            double e = settings.leaves_out_targets ? 0 : exp(factor * ((double)raw[targets[t]] - maximum));
             expected += e * raw[targets[t]];
             double gradient = target_count == 1 ? -others / z + smoothing : e / z - target_mass;
             x[targets[t]] = (float)(weight * factor * gradient);
@@ -151,6 +156,7 @@ BODY void contrast_softmax_body(
             expected += targeted * raw[twin];
             x[twin] = 0;
         }
+        report->entropy = log_z + factor * (maximum - expected / z);
         double pull = attraction * target_mass; // Σ target · score
 
         if (smoothing > 0) {
@@ -213,6 +219,7 @@ BODY void contrast_distribution_body(
             expected += (gradient + target[j]) * raw[j];
             x[j] = (float)(weight * factor * gradient);
         }
+        reports[i].entropy = mass > 0 && z > 0 ? log(z) + factor * (maximum - expected / mass) : 0;
         reports[i].factor_gradient = z > 0 ? weight * (expected - (pull / factor + mass * maximum)) : 0;
     }
 }

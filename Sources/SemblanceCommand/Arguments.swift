@@ -14,6 +14,11 @@ extension Role: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
 extension RankFusion.Method: ExpressibleByArgument {}
 
+extension SearchMode: ExpressibleByArgument {
+    /// A mode in words.
+    public init?(argument: String) { try? self.init(parsing: argument) }
+}
+
 extension MiningConfiguration: ExpressibleByArgument {
     /// A method by its name.
     public init?(argument: String) { self.init(named: argument) }

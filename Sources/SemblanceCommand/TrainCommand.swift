@@ -85,7 +85,9 @@ struct TrainCommand: AsyncParsableCommand {
     var batches: BatchComposition.Kind?
     @Option(help: "Texts to mine from, a JSON Lines file with text and title; the positives unless given.")
     var corpus: String?
-    @Option(help: "A BEIR folder to evaluate on after each epoch; the best weights are kept.")
+    @Option(
+        help: "A BEIR folder or scored pairs (.tsv, .jsonl) to evaluate on after each epoch; the best weights are kept."
+    )
     var dev: String?
     @Option(help: "The split of --dev.")
     var devSplit = "dev"
@@ -124,7 +126,11 @@ struct TrainCommand: AsyncParsableCommand {
         }
         let settings = try trainingConfiguration()
         let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
-        let development = try dev.map { try RetrievalDataset(contentsOf: URL(path: $0), split: devSplit) }
+        let development = try dev.map { path -> DevelopmentSet in
+            isScoredPairs(path)
+                ? .similarity(try SimilarityDataset(contentsOf: URL(path: path)))
+                : .retrieval(try RetrievalDataset(contentsOf: URL(path: path), split: devSplit))
+        }
 
         let finished = Mutex<TrainingReport?>(nil)
         let show = common.console.trainingProgress()
@@ -165,7 +171,11 @@ struct TrainCommand: AsyncParsableCommand {
                 "\(report.pairs) pairs, \(report.steps) steps, loss \(report.loss.formatted(digits: 4)), "
                     + "\(Int(report.pairsPerSecond)) pairs/s"
             ]
-            if let evaluation = report.evaluation { lines.append(table([("dev", evaluation.summary)])) }
+            switch report.evaluation {
+            case .retrieval(let evaluation): lines.append(table([("dev", evaluation.summary)]))
+            case .similarity(let evaluation): lines.append(table("dev", evaluation))
+            case nil: break
+            }
             if report.suspectedFalseNegativeCount > 0 {
                 lines.append("\(report.suspectedFalseNegativeCount) suspected false negatives, the clearest:")
                 for suspect in report.suspectedFalseNegatives.prefix(3) {
@@ -241,7 +251,7 @@ private struct TrainResult: Encodable {
     let steps: Int
     let loss: Double
     let falseNegativesSuspected: Int
-    let dev: RetrievalSummary?
+    let dev: Development?
 
     init(_ report: TrainingReport) {
         pairsPerSecond = report.pairsPerSecond
@@ -249,7 +259,19 @@ private struct TrainResult: Encodable {
         steps = report.steps
         loss = report.loss
         falseNegativesSuspected = report.suspectedFalseNegativeCount
-        dev = report.evaluation?.summary
+        dev = report.evaluation.map(Development.init)
+    }
+
+    /// The summary, or the correlations, as `evaluate` writes them.
+    struct Development: Encodable {
+        let report: DevelopmentReport
+
+        func encode(to encoder: any Encoder) throws {
+            switch report {
+            case .retrieval(let report): try report.summary.encode(to: encoder)
+            case .similarity(let report): try report.encode(to: encoder)
+            }
+        }
     }
 
     enum CodingKeys: String, CodingKey {

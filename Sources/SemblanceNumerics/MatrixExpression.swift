@@ -33,6 +33,9 @@ public struct MatrixExpression {
     /// The same matrix as a constant.
     public var detached: MatrixExpression { MatrixExpression(value) }
 
+    /// Whether no gradient flows to it.
+    package var isConstant: Bool { tape == nil }
+
     package var variable: Variable { Variable(value: value, place: place) }
 
     /// The result of an op on `inputs`, with the way back.

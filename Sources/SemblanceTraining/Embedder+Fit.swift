@@ -1,6 +1,5 @@
 public import Foundation
 public import SemblanceEncoders
-public import SemblanceEvaluation
 internal import SemblanceNumerics
 
 extension Embedder {
@@ -34,7 +33,7 @@ extension Embedder {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil,
         progress: (@Sendable (TrainingEvent) -> Void)? = nil

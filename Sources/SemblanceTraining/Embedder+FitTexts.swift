@@ -1,6 +1,5 @@
 public import Foundation
 public import SemblanceEncoders
-public import SemblanceEvaluation
 
 extension Embedder {
     /// Trains a model on texts alone: two views of a text are anchor and positive, the other texts of the batch negatives.
@@ -19,7 +18,7 @@ extension Embedder {
         texts: [String],
         startingFrom start: InitialModel = .scratch(),
         configuration: TrainingConfiguration = TrainingConfiguration(),
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil,
         progress: (@Sendable (TrainingEvent) -> Void)? = nil

@@ -64,6 +64,46 @@ public enum Evaluator {
         }
     }
 
+    /// How well a model's cosines agree with the scores of pairs.
+    ///
+    /// - Throws: `CancellationError`, and `EncoderError` where a text can't be embedded.
+    public static func similarity(
+        _ embedder: Embedder,
+        on dataset: SimilarityDataset,
+        compute: ComputeOptions = ComputeOptions()
+    ) async throws -> SimilarityReport {
+        let workers = Workers.shared(threads: compute.threads)
+        return try await workers.run { cancellation in
+            try evaluate(
+                embedder,
+                on: dataset,
+                precision: compute.precision,
+                workers: workers,
+                cancellation: cancellation
+            )
+        }
+    }
+
+    /// As ``similarity(_:on:compute:)``, on the calling thread and its workers.
+    package static func evaluate(
+        _ embedder: Embedder,
+        on dataset: SimilarityDataset,
+        precision: Precision = .float32,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws -> SimilarityReport {
+        func embed(_ texts: [String], _ role: Role) throws -> MatrixExpression {
+            let options = Embedder.Options(normalizes: true, compute: ComputeOptions(precision: precision))
+            return MatrixExpression(
+                try embedder.embed(texts, as: role, options: options, workers: workers, cancellation: cancellation)
+                    .embeddings
+            )
+        }
+        let cosines = try embed(dataset.pairs.map(\.first), .query)
+            .rowDots(embed(dataset.pairs.map(\.second), .document))
+        return SimilarityReport(similarities: cosines.value.elements.map(Double.init), of: dataset)
+    }
+
     /// As ``retrieval(_:on:through:metrics:compute:)``, on the calling thread and its workers.
     package static func evaluate(
         _ embedder: Embedder,
@@ -104,6 +144,38 @@ public enum Evaluator {
             rankings = try index.nearestNow(to: queries, count: count).map { $0.map { documents[Int($0.id)].id } }
         }
         return RetrievalReport(rankings: rankings, of: dataset, metrics: metrics, workers: workers)
+    }
+
+    /// How a model does on a development set.
+    static func evaluate(
+        _ embedder: Embedder,
+        on set: DevelopmentSet,
+        precision: Precision,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws -> DevelopmentReport {
+        switch set {
+        case .retrieval(let dataset):
+            .retrieval(
+                try evaluate(
+                    embedder,
+                    on: dataset,
+                    precision: precision,
+                    workers: workers,
+                    cancellation: cancellation
+                )
+            )
+        case .similarity(let dataset):
+            .similarity(
+                try evaluate(
+                    embedder,
+                    on: dataset,
+                    precision: precision,
+                    workers: workers,
+                    cancellation: cancellation
+                )
+            )
+        }
     }
 
     /// Searches break ties by position; in the order of ids that is by id.

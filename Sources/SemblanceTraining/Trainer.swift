@@ -13,7 +13,7 @@ internal import SemblanceRetrieval
 final class Trainer {
     private let configuration: TrainingConfiguration
     private let set: TrainingSet
-    private let development: RetrievalDataset?
+    private let development: DevelopmentSet?
     private let checkpoints: CheckpointConfiguration?
     private let workers: Workers
     private let logger = Logger(label: "semblance.training")
@@ -48,7 +48,7 @@ final class Trainer {
         configuration: TrainingConfiguration = TrainingConfiguration(),
         methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil
     ) throws {
@@ -280,6 +280,7 @@ final class Trainer {
             dimension: model.embedder.tower(for: .query).encoder.dimension,
             totalSteps: sampler.batchesPerEpoch * configuration.epochs,
             seed: configuration.seed,
+            model: model.embedder,
             parameters: model.parameters
         ) { [set, workers] texts, embedder, role in
             try embedder.embed(
@@ -522,9 +523,9 @@ final class Trainer {
             workers: workers,
             cancellation: cancellation
         )
-        let score = result.value(of: Evaluator.selectionMetric)
+        let score = result.score
         state.evaluatedStep = state.step
-        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
+        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(result.metric)": "\(score)"])
         progress?(.evaluated(step: state.step, report: result))
         if state.best == nil || score > state.best?.score ?? 0 {
             state.best = TrainingState.Best(

@@ -1,5 +1,4 @@
 public import Foundation
-public import SemblanceEvaluation
 
 /// What happens while a model is trained.
 public enum TrainingEvent: Sendable {
@@ -8,7 +7,7 @@ public enum TrainingEvent: Sendable {
     /// Hard negatives were chosen.
     case mined(MiningReport)
     /// The model was evaluated on the development set after so many steps.
-    case evaluated(step: Int, report: RetrievalReport)
+    case evaluated(step: Int, report: DevelopmentReport)
     /// Something looks wrong; training goes on.
     case warning(TrainingWarning)
     /// A checkpoint was written there.
@@ -100,7 +99,7 @@ public struct TrainingReport: Sendable, Codable {
     /// What mining found, for each time it ran in this process.
     public var mining: [MiningReport] = []
     /// The evaluation of the weights returned, where there is a development set.
-    public var evaluation: RetrievalReport?
+    public var evaluation: DevelopmentReport?
     /// The step of those weights.
     public var evaluationStep: Int?
     /// Signs that something is wrong.

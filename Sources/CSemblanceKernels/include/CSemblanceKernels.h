@@ -20,6 +20,7 @@
 #include "semblance_ordered_pairs.h"
 #include "semblance_random.h"
 #include "semblance_resampling.h"
+#include "semblance_selection.h"
 #include "semblance_sha256.h"
 #include "semblance_sort.h"
 #include "semblance_text_edits.h"

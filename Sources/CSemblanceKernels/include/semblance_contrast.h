@@ -6,18 +6,21 @@
 #include <stdint.h>
 
 typedef struct {
-    float factor;    // logits = factor * score; 1 / temperature
-    float smoothing; // share of the target spread evenly over all unmasked columns
-    float weight;    // of each row's loss in the sum, in the gradient
+    float factor;           // logits = factor * score; 1 / temperature
+    float smoothing;        // share of the target spread evenly over all unmasked columns
+    float weight;           // of each row's loss in the sum, in the gradient
+    int leaves_out_targets; // whether targets are no part of the sum over candidates (arXiv:2110.06848)
 } semblance_contrast_settings;
 
 /// What a row reports beside its gradient.
 typedef struct {
     double loss;            // in nats
+    double entropy;         // of the softmax, in nats
     double factor_gradient; // ∂(weight * loss)/∂factor
     float hardest;          // the highest score among unmasked columns that are not targets; -inf when there is none
     float positive;         // the lowest score of a target
     int32_t hardest_column; // where `hardest` exceeds `positive`; else -1
+    int32_t open;           // the caller's to set: how many candidates the softmax is over
 } semblance_contrast_row;
 
 /// Which rows see a column.
@@ -56,7 +59,8 @@ void semblance_contrast_close(
 /// A target of probability 1 has gradient −Σ of the others', never p − 1, which cancels in floats. Of each row:
 /// in `row_first[r] ..< row_first[r + 1]` the columns of its targets, each with an equal share; `row_twin`, a further
 /// column that holds the same pair as the only target (document to query beside query to document), or -1. The pair's
-/// gradient, p + p' − 1, is again −Σ of the others' and stands in the target's column. Rows' weights are 1 where
+/// gradient, p + p' − 1, is again −Σ of the others' and stands in the target's column. Where targets are left out of the sum
+/// a row without other candidates has loss and gradient 0. Rows' weights are 1 where
 /// `row_weight` is NULL. `scratch` holds `columns` floats.
 void semblance_contrast_softmax(
     float *_Nonnull scores, size_t ld, size_t first_row, size_t rows, size_t columns,
@@ -66,7 +70,7 @@ void semblance_contrast_softmax(
 );
 
 /// The same with targets given as a distribution over all columns, `[rows, columns]`; masked columns have no share.
-/// Of the reports loss and gradient of the factor are set.
+/// Of the reports loss, entropy and gradient of the factor are set.
 void semblance_contrast_distribution(
     float *_Nonnull scores, size_t ld, size_t first_row, size_t rows, size_t columns, const float *_Nonnull targets,
     size_t targets_ld, const float *_Nullable row_weight, semblance_contrast_settings settings,

@@ -1,4 +1,3 @@
-internal import CSemblanceKernels
 package import SemblanceNumerics
 internal import SemblanceRetrieval
 
@@ -30,48 +29,13 @@ package enum SphericalClusters {
             let found = ExactSearch.nearest(to: vectors, in: centres, count: 1, workers: workers).rows
             if found == clusters { break }
             clusters = found
-            centres = moved(centres, vectors, clusters, workers)
+            var members = [[Int]](repeating: [], count: count)
+            for (row, cluster) in clusters.enumerated() { members[Int(cluster)].append(row) }
+            for (cluster, rows) in members.enumerated() where !rows.isEmpty {
+                centres.replaceRows(from: cluster, with: vectors.gatheringRows(rows).columnSums)
+            }
+            centres = UnitRows(centres, workers: workers).output
         }
         return clusters
-    }
-
-    /// Each centre at the mean direction of its rows.
-    private static func moved(_ centres: Matrix, _ vectors: Matrix, _ clusters: [Int32], _ workers: Workers) -> Matrix {
-        var offsets = [Int32](repeating: 0, count: centres.rows + 1)
-        for cluster in clusters { offsets[Int(cluster) + 1] += 1 }
-        for cluster in 0..<centres.rows { offsets[cluster + 1] += offsets[cluster] }
-        var next = offsets
-        var members = [Int32](repeating: 0, count: clusters.count)
-        for (row, cluster) in clusters.enumerated() {
-            members[Int(next[Int(cluster)])] = Int32(row)
-            next[Int(cluster)] += 1
-        }
-        var means = Matrix(uninitializedRows: centres.rows, columns: centres.columns)
-        let columns = centres.columns
-        let (starts, rows) = (offsets, members)
-        unsafe means.withMutablePointer { out in
-            unsafe vectors.withPointer { table in
-                workers.forEach(centres.rows) { cluster in
-                    unsafe starts.withUnsafeBufferPointer { starts in
-                        guard let base = starts.baseAddress else { return }
-                        unsafe semblance_embedding_mean(
-                            table,
-                            columns,
-                            nil,
-                            rows,
-                            base + cluster,
-                            1,
-                            out + cluster * columns,
-                            columns
-                        )
-                    }
-                }
-            }
-        }
-        var moved = UnitRows(means, workers: workers).output
-        for cluster in 0..<centres.rows where offsets[cluster] == offsets[cluster + 1] {
-            moved[row: cluster] = centres[row: cluster]
-        }
-        return moved
     }
 }

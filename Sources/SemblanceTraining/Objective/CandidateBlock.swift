@@ -33,6 +33,9 @@ public struct CandidateColumns: Sendable {
     public let owners: [Int32]
     /// How many columns there are.
     public var count: Int { texts.count }
+
+    /// Where the candidates are that were added with this number; `nil` where this softmax has none.
+    public func added(_ number: Int) -> Range<Int>? { segments.first { $0.kind == .added(number) }?.range }
 }
 
 /// R anchors of a step with their N candidates.
@@ -51,6 +54,9 @@ public struct CandidateBlock {
     public let isTarget: Matrix
     /// `[R, N]`: −∞ for closed candidates, else 0.
     public private(set) var mask: Matrix
+    /// Whether the softmax is over the other candidates alone, targets left out (decoupled, arXiv:2110.06848). Begins as
+    /// no; targets have to be even shares of the positives then.
+    public var leavesOutTargets = false
     /// Set where targets aren't an even share for each positive.
     private(set) var distribution: Matrix?
 

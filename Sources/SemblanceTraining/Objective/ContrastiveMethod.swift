@@ -90,12 +90,14 @@ public struct MethodContext {
     public let totalSteps: Int
     /// What randomness derives from.
     public let seed: UInt64
-    /// The model's weights.
+    /// The model training starts from.
+    public let model: Embedder
+    /// Its weights.
     public let parameters: [Matrix]
-    /// The unit embeddings of texts by number under another model.
+    /// The embeddings of texts by number under another model.
     package let embedding: (_ texts: [Int32], _ embedder: Embedder, _ role: Role) throws -> Matrix
 
-    /// `[texts, dimension of the embedder]`: unit embeddings of texts by number.
+    /// `[texts, dimension of the embedder]`: embeddings of texts by number, of unit length where the model makes them so.
     public func embed(_ texts: [Int32], with embedder: Embedder, as role: Role) throws -> Matrix {
         try embedding(texts, embedder, role)
     }
@@ -105,6 +107,10 @@ public struct MethodContext {
 public struct RowLosses: Sendable {
     /// `[B]`: each anchor's loss, unweighted, in nats.
     public let losses: [Double]
+    /// `[B]`: the entropy of each anchor's softmax, in nats.
+    public let entropies: [Double]
+    /// `[B]`: how many candidates it is over. With several directions of their own, both are means.
+    public let candidates: [Double]
 }
 
 /// A step that was taken.

@@ -1,6 +1,7 @@
 // The contrastive kernel: scores, softmax and gradients in blocks of rows, so memory grows with B·D, not with B².
 // B anchors, C documents, D dimension, R rows of a block, N columns: the candidates of all directions.
 
+internal import CSemblanceKernels
 package import SemblanceNumerics
 
 /// The objective's result for one batch.
@@ -80,12 +81,12 @@ package struct ContrastiveObjective: Sendable {
     ) -> Contrast {
         precondition(anchors.rows == batch.anchors.count && documents.rows == batch.documents.count)
         let tape = Tape(Weights([]), isRecording: true, workers: workers)
-        let inputs = [tape.input(anchors), tape.input(documents)]
+        let inputs = [anchors, documents, Matrix(rows: 1, columns: 1, repeating: scale)].map(tape.input)
         var step = ContrastiveStep(
             anchors: inputs[0],
             documents: inputs[1],
+            scale: inputs[2],
             batch: batch,
-            scale: scale,
             context: context,
             on: tape
         )
@@ -106,8 +107,9 @@ package struct ContrastiveObjective: Sendable {
             seeds.append((Matrix(rows: 1, columns: 1, repeating: 1), term.variable))
         }
         let gradients = tape.gradients(of: inputs + step.learned.map(\.variable), from: seeds)
+        if let ofTerms = gradients[2] { sums.scaleGradient += Double(ofTerms[0, 0]) }
         var learned = [[String: Matrix]](repeating: [:], count: methods.count)
-        for (weight, gradient) in zip(step.learned, gradients.dropFirst(2)) {
+        for (weight, gradient) in zip(step.learned, gradients.dropFirst(inputs.count)) {
             learned[weight.method][weight.name] = gradient
         }
         return Contrast(
@@ -149,18 +151,24 @@ package struct ContrastiveObjective: Sendable {
             )
         }
         var weights: [Float]?
+        var isScored = false
         for index in methods.indices {
-            if methods[index].weighsRows, sums.losses.allSatisfy({ $0 == 0 }) {
+            if methods[index].weighsRows, !isScored {
+                isScored = true
                 for pass in passes { pass.run(weights: nil, onlyLosses: true, workers: workers, into: &sums) }
             }
             var turn = frozen
             turn.method = index
-            let losses = RowLosses(losses: sums.losses)
+            let losses = RowLosses(
+                losses: sums.losses,
+                entropies: sums.entropies,
+                candidates: sums.candidates
+            )
             guard let factors = methods[index].weights(of: losses, in: turn, &states[index]) else { continue }
-            precondition(factors.count == step.rows.count || factors.count == batch.anchors.count)
+            precondition(factors.count == batch.anchors.count, "\(factors.count) weights of \(methods[index])")
             weights = weights.map { zip($0, factors).map { $0 * $1 } } ?? factors
         }
-        sums.losses = Array(repeating: 0, count: batch.anchors.count)
+        sums.forgetRows()
         for pass in passes { pass.run(weights: weights, onlyLosses: false, workers: workers, into: &sums) }
     }
 }
@@ -168,8 +176,11 @@ package struct ContrastiveObjective: Sendable {
 /// What passes add up.
 struct ContrastSums {
     var loss = 0.0
-    var losses: [Double]
-    /// Of the unit anchors, the unit documents, and added candidates.
+    /// Of each anchor, as in ``RowLosses``.
+    private(set) var losses: [Double] = []
+    private(set) var entropies: [Double] = []
+    private(set) var candidates: [Double] = []
+    /// Of the unit anchors, the unit documents, and added candidates; those that are constants have none.
     var gradients: [Matrix]
     var scaleGradient = 0.0
     var maskedPerRow = 0.0
@@ -177,10 +188,24 @@ struct ContrastSums {
     var suspects: [Contrast.Suspect] = []
 
     init(_ step: ContrastiveStep) {
-        losses = Array(repeating: 0, count: step.anchorTexts.count)
-        gradients = ([step.anchors, step.documents] + step.candidates.map(\.vectors)).map {
-            Matrix(rows: $0.value.rows, columns: $0.value.columns)
-        }
+        let added = step.candidates.map(\.vectors)
+        gradients =
+            [step.anchors, step.documents].map { Matrix(rows: $0.value.rows, columns: $0.value.columns) }
+            + added.map { Matrix(rows: $0.isConstant ? 0 : $0.value.rows, columns: $0.value.columns) }
+        forgetRows()
+    }
+
+    /// Notes what a partition found of an anchor.
+    mutating func add(_ report: semblance_contrast_row, share: Double, toRow row: Int) {
+        losses[row] += report.loss * share
+        entropies[row] += report.entropy * share
+        candidates[row] += Double(report.open) * share
+    }
+
+    /// Makes the anchors' sums 0.
+    mutating func forgetRows() {
+        losses = Array(repeating: 0, count: gradients[0].rows)
+        (entropies, candidates) = (losses, losses)
     }
 
     /// What the gradients are of.

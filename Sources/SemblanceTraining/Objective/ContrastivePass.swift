@@ -167,12 +167,13 @@ struct ContrastivePass {
             case .added(let index):
                 let candidates = added[index]
                 let unknown = [Int32](repeating: -1, count: candidates.texts.count)
-                columnAnchors += unknown
+                columnAnchors += configuration.masksDuplicates ? candidates.anchors : unknown
                 columnDocuments += configuration.masksDuplicates ? candidates.texts : unknown
                 columnGroups += configuration.masksGroups ? candidates.groups : unknown
                 columnOwners += candidates.owners
                 ownTexts += candidates.texts
                 if candidates.isPrivate { visibility = SEMBLANCE_OWNER_ALONE }
+                if candidates.isHiddenFromOwner { visibility = SEMBLANCE_HIDDEN_FROM_OWNER }
             }
             columnVisibility += [UInt8](repeating: UInt8(visibility), count: segment.range.count)
         }
@@ -232,12 +233,13 @@ struct ContrastivePass {
         let settings = semblance_contrast_settings(
             factor: methods.isEmpty ? step.scale : 1,
             smoothing: smoothing,
-            weight: Float(share / Double(anchorCount))
+            weight: Float(share / Double(anchorCount)),
+            leaves_out_targets: 0
         )
         for first in stride(from: 0, to: anchorCount, by: blockRows) {
             let rows = min(blockRows, anchorCount - first)
             scoreRows(first, rows, settings, weights, onlyLosses, packed, &block, workers, &sums)
-            for row in 0..<rows { sums.losses[first + row] += block.reports[row].loss * share }
+            for row in 0..<rows { sums.add(block.reports[row], share: share, toRow: first + row) }
             if onlyLosses { continue }
             sumColumns(first, rows, block.scores, workers, &sums)
             collect(block, first, rows, weights, &sums)
@@ -450,6 +452,11 @@ struct ContrastivePass {
             step.method = index
             methods[index].logits(of: &block, in: step, states[index])
         }
+        var settings = settings
+        settings.leaves_out_targets = block.leavesOutTargets ? 1 : 0
+        let open = MatrixExpression(block.mask).exp
+        let counts = (block.leavesOutTargets ? open - MatrixExpression(isTarget) : open).rowSums.value
+        for row in 0..<rows.count { unsafe reports[row].open = Int32(counts[row, 0]) }
         var gradient = block.logits.value
         gradient.add(block.mask)
         unsafe gradient.withMutablePointer { gradient in
@@ -502,7 +509,7 @@ struct ContrastivePass {
         _ sums: inout ContrastSums
     ) {
         let n = columnCount, dimension = dimension, task = 128
-        for segment in segments {
+        for segment in segments where sums.gradients[segment.columnSide].rows > 0 {
             let packedRows = packed(
                 rows: rows,
                 columns: dimension,

@@ -31,6 +31,8 @@ public struct ContrastiveStep {
 
     /// 1/τ.
     public var scale: Float
+    /// `[1, 1]`: 1/τ for terms, with its gradient.
+    public var scaleOfTerms: MatrixExpression { startingScale * (scale / startingScale.value[0, 0]) }
     /// `[B, D]`: the anchors' embeddings, unit rows.
     public var anchors: MatrixExpression
     /// `[C, D]`: the documents' embeddings, unit rows.
@@ -47,6 +49,7 @@ public struct ContrastiveStep {
     var method = 0
     private var tape: Tape?
     private let context: Context
+    private var startingScale: MatrixExpression
 
     /// Beside the embeddings, what a step is.
     package struct Context {
@@ -61,8 +64,14 @@ public struct ContrastiveStep {
         package init() {}
     }
 
-    init(anchors: Variable, documents: Variable, batch: ContrastiveBatch, scale: Float, context: Context, on tape: Tape)
-    {
+    init(
+        anchors: Variable,
+        documents: Variable,
+        scale: Variable,
+        batch: ContrastiveBatch,
+        context: Context,
+        on tape: Tape
+    ) {
         rows = context.rows
         anchorTexts = batch.anchors
         documentTexts = batch.documents
@@ -74,7 +83,8 @@ public struct ContrastiveStep {
         tasks = batch.tasks
         documentScores = batch.documentScores
         (number, total, epoch) = (context.number, context.total, context.epoch)
-        self.scale = scale
+        startingScale = MatrixExpression(scale, on: tape)
+        self.scale = scale.value[0, 0]
         self.context = context
         self.tape = tape
         rawAnchors = MatrixExpression(anchors, on: tape)
@@ -91,8 +101,14 @@ public struct ContrastiveStep {
         )
     }
 
-    /// Adds candidates that every anchor, or their owners alone, are compared with.
-    public mutating func add(_ candidates: Candidates) { self.candidates.append(candidates) }
+    /// Adds candidates that every anchor, or some of them, are compared with.
+    ///
+    /// - Returns: how many were added before: the number of ``CandidateColumns/Kind/added(_:)``.
+    @discardableResult
+    public mutating func add(_ candidates: Candidates) -> Int {
+        self.candidates.append(candidates)
+        return self.candidates.count - 1
+    }
 
     /// A weight of the method's own; its gradient comes with ``StepOutcome/gradients``.
     public mutating func learned(_ name: String, _ value: Matrix) -> MatrixExpression {
@@ -116,6 +132,7 @@ public struct ContrastiveStep {
         result.documents = documents.detached
         result.rawAnchors = rawAnchors.detached
         result.rawDocuments = rawDocuments.detached
+        result.startingScale = startingScale.detached
         result.candidates = candidates.map { candidates in
             var candidates = candidates
             candidates.vectors = candidates.vectors.detached
@@ -135,29 +152,41 @@ public enum ContrastiveSide: Hashable, Sendable {
 
 /// Candidates beside the batch's own.
 ///
-/// Keys work as those of the batch: a candidate with the text of a row's positive, or of its group, is masked for it.
+/// Keys work as those of the batch: a candidate with the text of a row's positive, or that is a positive of its anchor, or
+/// of its group, is masked for it.
 public struct Candidates {
     /// `[X, D]`, unit rows.
     public var vectors: MatrixExpression
     /// `[X]`: their texts by number; −1 is unknown.
     public var texts: [Int32]
+    /// `[X]`: the texts of the anchors they are known positives of; −1 is none.
+    public var anchors: [Int32]
     /// `[X]`: the groups of the rows they come from; −1 is none.
     public var groups: [Int32]
     /// `[X]`: the anchor of this batch each was made for; −1 is none.
     public var owners: [Int32]
     /// Whether their owners alone see them.
     public var isPrivate = false
+    /// Whether all but their owners see them.
+    public var isHiddenFromOwner = false
     /// Whether they are targets of their owners.
     public var isPositive = false
 
-    /// Candidates whose texts, groups and owners are unknown unless given.
-    public init(_ vectors: MatrixExpression, texts: [Int32]? = nil, groups: [Int32]? = nil, owners: [Int32]? = nil) {
+    /// Candidates whose texts, anchors, groups and owners are unknown unless given.
+    public init(
+        _ vectors: MatrixExpression,
+        texts: [Int32]? = nil,
+        anchors: [Int32]? = nil,
+        groups: [Int32]? = nil,
+        owners: [Int32]? = nil
+    ) {
         self.vectors = vectors
         let none = [Int32](repeating: -1, count: vectors.value.rows)
         self.texts = texts ?? none
+        self.anchors = anchors ?? none
         self.groups = groups ?? none
         self.owners = owners ?? none
-        for keys in [self.texts, self.groups, self.owners] {
+        for keys in [self.texts, self.anchors, self.groups, self.owners] {
             precondition(keys.count == vectors.value.rows, "\(keys.count) keys for \(vectors.value.rows) candidates")
         }
     }

@@ -1,10 +1,14 @@
 // Methods against references in double precision: the loss, and the gradients by central differences.
 
+import Foundation
 import SemblanceNumerics
 import SemblanceTestSupport
 import Testing
 
 @testable import SemblanceTraining
+
+/// Does nothing, so that the kernel takes the way with methods.
+struct NoMethod: ContrastiveMethod {}
 
 /// A batch with embeddings to check a method at.
 struct MethodPoint: Sendable, CustomTestStringConvertible {
@@ -118,4 +122,10 @@ extension ContrastiveObjective {
         expectClose(found.anchorGradient, dA, tolerance, "anchors", sourceLocation: sourceLocation)
         expectClose(found.documentGradient, dD, tolerance, "documents", sourceLocation: sourceLocation)
     }
+}
+
+/// log Σ exp, −∞ of nothing.
+func logSumExp(_ numbers: [Double]) -> Double {
+    guard let most = numbers.max(), most > -.infinity else { return -.infinity }
+    return most + log(numbers.reduce(0) { $0 + exp($1 - most) })
 }

@@ -6,8 +6,6 @@ import Testing
 @testable import SemblanceTraining
 
 /// Methods that use one seam each, so that the seam is what is tested.
-private struct Nothing: ContrastiveMethod {}
-
 private struct AddedNegatives: ContrastiveMethod {
     var isPositive = false
     var isPrivate = false
@@ -73,13 +71,13 @@ private struct Learns: ContrastiveMethod {
 
     @Test(arguments: MethodPoint.usual)
     func `a method that does nothing changes nothing`(point: MethodPoint) {
-        ContrastiveObjective(configuration, methods: [Nothing()]).check(at: point) { reference(point, $0, $1) }
+        ContrastiveObjective(configuration, methods: [NoMethod()]).check(at: point) { reference(point, $0, $1) }
     }
 
     @Test(arguments: ContrastiveObjectiveTests.configurations)
     func `with methods the kernel gives what it gives without`(configuration: ContrastiveConfiguration) {
         let point = MethodPoint.random(seed: 4)
-        let results = [[], [Nothing()]].map { (methods: [any ContrastiveMethod]) in
+        let results = [[], [NoMethod()]].map { (methods: [any ContrastiveMethod]) in
             ContrastiveObjective(configuration, methods: methods).contrast(
                 anchors: point.anchors.float,
                 documents: point.documents.float,
