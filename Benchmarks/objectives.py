@@ -6,7 +6,7 @@ ROWS.json: {"encoder": [flags of `semblance train`], "evaluation": [flags of `se
 {"configuration": {…}, "limit": pairs}}, "rows": [{"name": …, "configuration": {…}, "choices": [{…}, …], "files": KIND, "sets":
 {NAME: {"configuration": {…}}}}, …]}. Configurations are those of `semblance train --configuration`; a set's, a row's, a row's
 for a set and a choice's are laid over each other. A row may have an encoder and an evaluation of its own, or a "model" that is
-not trained. The first row is the plain one that all others are tested against. {minilm} and {data} stand for the folders.
+not trained, and a "count" of seeds. The first row is the plain one that all others are tested against. {minilm} and {data} stand for the folders.
 
 Rows are compared on parts cut from the training pairs: each seed holds out other anchors, none of which is in a training
 row. The first of a row's choices is the paper's; the one that is best on the first part goes on. --confirm trains on all
@@ -404,7 +404,7 @@ class Table:
 
     def found(self, name, row, choice, part):
         """The results of the seeds, as far as they are there."""
-        keys = [self.run_of(name, row, choice, seed, part)[0] for seed in range(options.seeds)]
+        keys = [self.run_of(name, row, choice, seed, part)[0] for seed in range(self.seeds_of(row))]
         return [self.results[key] for key in keys if key in self.results]
 
     def best_choice(self, name, row):
@@ -422,6 +422,9 @@ class Table:
         best = int(np.argmax(values))
         return choices[best], f" (first part: {values[best]:.3f}, defaults {values[0]:.3f})" if best else " (defaults)"
 
+    def seeds_of(self, row):
+        return min(options.seeds, row.get("count", options.seeds))
+
     def planned(self):
         """Every run's set, row, choice and seed: first choices before others, one seed after the other."""
         for seed in range(options.seeds):
@@ -436,7 +439,7 @@ class Table:
                 for name in self.sets():
                     for row in self.rows(name):
                         choice, _ = self.best_choice(name, row)
-                        if choice is not None:
+                        if choice is not None and seed < self.seeds_of(row):
                             yield name, row, choice, seed
 
     def run_all(self):
@@ -488,7 +491,7 @@ class Table:
             for row in rows:
                 choice, remark = self.best_choice(name, row)
                 results = [] if choice is None else self.found(name, row, choice, self.part)
-                if len(results) < options.seeds:
+                if len(results) < self.seeds_of(row):
                     continue
                 values = by_query(results)
                 entry = {"row": row["name"], "choice": words(choice or {}) + remark, "results": results, "values": values}
@@ -525,7 +528,7 @@ def words(choice):
     parts = []
     for key, value in choice.items():
         inner = words(value) if isinstance(value, (dict, list)) else f"{key} {value}"
-        if inner and not (key == "name"):
+        if inner and key not in ("name", "compute"):
             parts.append(inner)
     return ", ".join(parts)
 
