@@ -40,6 +40,11 @@ constexpr size_t product_rows = 192;
 constexpr size_t queries_of_a_block = 512;
 /// Below it, a product's panels would be mostly empty.
 constexpr size_t product_pays = 12;
+/// So many numbers of a scan are worth a thread: half a millisecond. Who lends work to threads waits for them, and where all
+/// cores are busy that takes many times as long as to do it alone.
+constexpr size_t scan_pays = size_t(1) << 22;
+/// And of products.
+constexpr size_t products_pay = size_t(1) << 18;
 
 /// Offers the scores of `count` rows from `first` on; sixteen at a time are passed over where none is good enough.
 void pick(const Task &task, Best &best, const float *scores, size_t first, size_t count) {
@@ -196,7 +201,8 @@ void exact_search(
     // Work is cut by queries and, where these are few, by rows, into pieces that are worth a thread.
     const size_t blocks = (query_count + queries_of_a_block - 1) / queries_of_a_block;
     const size_t block = (query_count + blocks - 1) / blocks;
-    const size_t smallest = std::max(scanned_rows, (size_t(1) << 18) / std::max<size_t>(rows.dimension, 1));
+    const size_t worth = block < product_pays ? scan_pays / std::max<size_t>(block, 1) : products_pay;
+    const size_t smallest = std::max(scanned_rows, worth / std::max<size_t>(rows.dimension, 1));
     const size_t parts = std::clamp<size_t>(rows.count / smallest, 1, std::max<size_t>(1, 8 / blocks));
     const size_t part = (rows.count + parts - 1) / parts;
 

@@ -275,19 +275,29 @@ size_t search(
     Slot nearest = graph.entry_point;
     float distance = distances(nearest);
     descend(graph, distances, graph.max_level, 0, scratch, nearest, distance);
-    Pool pool(std::min(std::max(effort, count), std::max<size_t>(allowed_count, 1)));
-    if (allowed.all()) {
+    effort = std::max(effort, count);
+    auto take = [&](const Pool &pool) {
+        Best best(count);
+        for (const Candidate &candidate : pool)
+            if (allowed(size_t(candidate.slot()))) best.offer(-candidate.distance, ids[size_t(candidate.slot())]);
+        const auto &sorted = best.sorted();
+        std::copy(sorted.begin(), sorted.end(), hits);
+        return sorted.size();
+    };
+    const size_t slots = graph.levels.size();
+    if (allowed.all() || allowed_count > slots / 2) {
+        // Where most are allowed, those that aren't just take room among the candidates.
+        Pool pool(std::min(slots, effort * slots / std::max<size_t>(allowed_count, 1)));
         pool.insert(nearest, distance);
         scratch.tags[size_t(nearest)] = scratch.epoch;
         walk(graph, distances, 0, pool, scratch);
-    } else if (!walk_allowed(graph, distances, nearest, distance, allowed, allowed_count, pool, scratch)) {
-        return 0;
+        const size_t found = take(pool);
+        if (found == count || allowed.all()) return found;
+        scratch.begin(slots, widest(graph));
     }
-    Best best(count);
-    for (const Candidate &candidate : pool) best.offer(-candidate.distance, ids[size_t(candidate.slot())]);
-    const auto &sorted = best.sorted();
-    std::copy(sorted.begin(), sorted.end(), hits);
-    return sorted.size();
+    Pool pool(std::min(effort, std::max<size_t>(allowed_count, 1)));
+    if (!walk_allowed(graph, distances, nearest, distance, allowed, allowed_count, pool, scratch)) return 0;
+    return take(pool);
 }
 
 /// Keeps those of `candidates`, sorted by distance, that are nearer to the centre than to any one kept before, at most

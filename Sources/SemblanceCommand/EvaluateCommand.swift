@@ -29,6 +29,10 @@ struct EvaluateCommand: AsyncParsableCommand {
     var fusion = RankFusion.Method.reciprocalRank
     @Option(help: ArgumentHelp("What meaning and words weigh in it.", valueName: "dense,lexical"))
     var weights = Weights(values: [1, 1])
+    @Option(help: "Compare the first so many components of the embeddings (dense alone).")
+    var dimension: Int?
+    @Option(help: "Use the first so many of the model's layers.")
+    var layers: Int?
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
     @Option(help: "A JSON Lines file that is written: each query's id and metrics.")
@@ -36,6 +40,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        if dimension != nil, mode != .dense {
+            throw ValidationError("--dimension is for --mode dense: leave one of them out")
+        }
         if mode == .all, baseline != nil {
             throw ValidationError("--mode all compares the modes with each other: give no --baseline")
         }
@@ -67,11 +74,22 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
     }
 
+    /// The model in a folder, or its first layers.
+    private func open(_ model: String) throws -> Embedder {
+        let embedder = try Embedder(contentsOf: URL(path: model))
+        return try layers.map(embedder.keepingLayers) ?? embedder
+    }
+
     private func correlate(on dataset: SimilarityDataset) async throws {
         var systems: [(name: String, report: SimilarityReport)] = []
         for name in [model] + (baseline.map { [$0] } ?? []) {
-            let embedder = try Embedder(contentsOf: URL(path: name))
-            systems.append((name, try await Evaluator.similarity(embedder, on: dataset, compute: common.compute)))
+            let report = try await Evaluator.similarity(
+                open(name),
+                on: dataset,
+                dimension: dimension,
+                compute: common.compute
+            )
+            systems.append((name, report))
         }
         let result = SimilarityResult(report: systems[0].report, baseline: systems.dropFirst().first?.report)
         try common.console.result(result) { systems.map { table($0.name, $0.report) }.joined(separator: "\n") }
@@ -82,10 +100,16 @@ struct EvaluateCommand: AsyncParsableCommand {
         on dataset: RetrievalDataset,
         by modes: [EvaluatedMode]
     ) async throws -> [RetrievalReport] {
-        let embedder = try Embedder(contentsOf: URL(path: model))
+        let embedder = try open(model)
         if modes == [.dense] {
             return [
-                try await Evaluator.retrieval(embedder, on: dataset, through: through, compute: common.compute)
+                try await Evaluator.retrieval(
+                    embedder,
+                    on: dataset,
+                    through: through,
+                    dimension: dimension,
+                    compute: common.compute
+                )
             ]
         }
         return try await Evaluator.retrieval(

@@ -6,7 +6,7 @@ struct FilterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "filter",
         abstract: "Drops pairs that a model disagrees with.",
-        discussion: "A positive stays where it is among the first texts of the corpus that the model finds for its anchor."
+        discussion: "A positive stays where it is among the first texts that the model finds for its anchor."
     )
 
     @Argument(help: "Training pairs.")

@@ -91,6 +91,15 @@ struct TrainCommand: AsyncParsableCommand {
     var dev: String?
     @Option(help: "The split of --dev.")
     var devSplit = "dev"
+    @Option(
+        help: ArgumentHelp(
+            "Train these numbers of leading components for use alone, 256,128,64 (Matryoshka); or the first layers with them, "
+                + "2:32,4:64 (Starbucks).",
+            valueName: "sizes"
+        )
+    )
+    var nesting: NestingSizes?
+    @OptionGroup(title: "Against forgetting") var retention: RetentionOptions
     @Option(help: "A JSON file with any of the fields of TrainingConfiguration; flags win.")
     var configuration: String?
     @Option(help: "Write a checkpoint into the output every so many steps.")
@@ -132,6 +141,10 @@ struct TrainCommand: AsyncParsableCommand {
                 : .retrieval(try RetrievalDataset(contentsOf: URL(path: path), split: devSplit))
         }
 
+        let guards = try retention.guards()
+        let replayed = try retention.replay.map { try JSONLines.read(TrainingPair.self, from: URL(path: $0)) } ?? []
+        let retained = try retention.pull.map { try TextLines.read(from: URL(path: $0)) } ?? []
+
         let finished = Mutex<TrainingReport?>(nil)
         let show = common.console.trainingProgress()
         let start = try initialModel()
@@ -159,6 +172,9 @@ struct TrainCommand: AsyncParsableCommand {
                     configuration: settings,
                     corpus: corpusTexts ?? [],
                     evaluating: development,
+                    guarding: guards,
+                    replaying: replayed,
+                    retaining: retained,
                     checkpoints: checkpoints,
                     resumingFrom: resume ? checkpointFolder : nil,
                     progress: progress
@@ -171,6 +187,14 @@ struct TrainCommand: AsyncParsableCommand {
                 "\(report.pairs) pairs, \(report.steps) steps, loss \(report.loss.formatted(digits: 4)), "
                     + "\(Int(report.pairsPerSecond)) pairs/s"
             ]
+            for evaluation in report.guards {
+                lines.append(
+                    "step \(evaluation.step): guards \(evaluation.mean.formatted(digits: 4)), lost "
+                        + "\(evaluation.loss.formatted(digits: 4)): "
+                        + evaluation.scores.sorted { $0.key < $1.key }
+                        .map { "\($0.key) \($0.value.formatted(digits: 4))" }.joined(separator: ", ")
+                )
+            }
             switch report.evaluation {
             case .retrieval(let evaluation): lines.append(table([("dev", evaluation.summary)]))
             case .similarity(let evaluation): lines.append(table("dev", evaluation))
@@ -205,6 +229,8 @@ struct TrainCommand: AsyncParsableCommand {
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
+        if let nesting { settings.objective.nesting = nesting.configuration }
+        retention.apply(to: &settings.retention)
         if let remineEvery { settings.remineEvery = remineEvery }
         if let remineEverySteps { settings.remineEverySteps = remineEverySteps }
         if var method = mining {
@@ -251,7 +277,9 @@ private struct TrainResult: Encodable {
     let steps: Int
     let loss: Double
     let falseNegativesSuspected: Int
+    let evaluationStep: Int?
     let dev: Development?
+    let guards: [GuardEvaluation]
 
     init(_ report: TrainingReport) {
         pairsPerSecond = report.pairsPerSecond
@@ -259,6 +287,8 @@ private struct TrainResult: Encodable {
         steps = report.steps
         loss = report.loss
         falseNegativesSuspected = report.suspectedFalseNegativeCount
+        evaluationStep = report.evaluationStep
+        guards = report.guards
         dev = report.evaluation.map(Development.init)
     }
 
@@ -276,7 +306,8 @@ private struct TrainResult: Encodable {
 
     enum CodingKeys: String, CodingKey {
         case pairsPerSecond = "pairs_per_second"
-        case seconds, steps, loss, dev
+        case seconds, steps, loss, dev, guards
+        case evaluationStep = "evaluation_step"
         case falseNegativesSuspected = "false_negatives_suspected"
     }
 }

@@ -33,11 +33,13 @@ enum Checkpoint {
         /// A digest of texts, rows, tokens and the model's structure and first weights.
         var data: String
 
+        /// - Parameter further: texts beside the training set's.
         init(
             configuration: TrainingConfiguration,
             methods: [any ContrastiveMethod],
             set: TrainingSet,
-            model: TrainedModel
+            model: TrainedModel,
+            further: [String]
         ) {
             self.configuration = configuration
             self.methods = methods.map(\.identity)
@@ -52,6 +54,7 @@ enum Checkpoint {
                 digest.update([row.task] + numbers.map { Int32(bitPattern: $0.bitPattern) })
             }
             digest.update(set.corpus)
+            digest.update(further.map { "\($0.utf8.count):\($0)" }.joined())
             for parameter in model.parameters { digest.update(parameter) }
             data = digest.finalize()
         }
@@ -90,9 +93,11 @@ enum Checkpoint {
         var negatives: [Int32]
         var clusters: [Int32]
         var bestScore: Double?
+        var bestExcess: Double?
         var bestStep: Int?
         var evaluationsWithoutGain: Int
         var evaluatedStep: Int
+        var guarded: [GuardEvaluation]
         var isFinished: Bool
         var learningRate: Double
         var lossSumOfEpoch: Double
@@ -137,9 +142,11 @@ enum Checkpoint {
             negatives: state.negatives.flatMap { $0 },
             clusters: state.clusters,
             bestScore: state.best?.score,
+            bestExcess: state.best?.excess,
             bestStep: state.best?.step,
             evaluationsWithoutGain: state.evaluationsWithoutGain,
             evaluatedStep: state.evaluatedStep,
+            guarded: state.guarded,
             isFinished: state.isFinished,
             learningRate: state.learningRate,
             lossSumOfEpoch: state.lossSumOfEpoch,
@@ -217,7 +224,12 @@ enum Checkpoint {
             let parameters =
                 try keeps
                 ? shapes.parameters.enumerated().map { try tensor("best.\($0.offset)", like: $0.element) } : []
-            state.best = TrainingState.Best(score: score, step: step, parameters: parameters)
+            state.best = TrainingState.Best(
+                score: score,
+                excess: scalars.bestExcess ?? 0,
+                step: step,
+                parameters: parameters
+            )
         }
         for index in state.methods.indices {
             let prefix = "method.\(index)."
@@ -241,6 +253,7 @@ enum Checkpoint {
         state.clusters = scalars.clusters
         state.evaluationsWithoutGain = scalars.evaluationsWithoutGain
         state.evaluatedStep = scalars.evaluatedStep
+        state.guarded = scalars.guarded
         state.isFinished = scalars.isFinished
         state.learningRate = scalars.learningRate
         state.lossSumOfEpoch = scalars.lossSumOfEpoch

@@ -10,7 +10,7 @@ internal import SemblanceText
 /// text is little work, threads take chunks side by side; where it is much, as with transformers, they share each chunk,
 /// so that gradients as large as the model exist once.
 struct EmbeddedBatch {
-    /// `[texts, dimension]`.
+    /// `[texts, dimension]`, or beside it as much for each layer.
     let embeddings: Matrix
     let tokenCount: Int
     private let chunks: [Chunk]
@@ -26,6 +26,8 @@ struct EmbeddedBatch {
         let weights: Weights
         /// Of dropout; a chunk has the streams from `stream + chunk · 2¹⁶` on.
         let randomness: DropoutRandomness?
+        /// Whose embeddings are wanted beside the last one's.
+        let layers: [Int]
         let workers: Workers
 
         /// Whether all threads work on one chunk.
@@ -40,7 +42,7 @@ struct EmbeddedBatch {
                     DropoutRandomness(seed: $0.seed, stream: $0.stream + UInt64(chunk) << 16, rate: $0.rate)
                 }
             )
-            return (tape, encoder.encode(tokens, skipping: store.skippedTokens, on: tape))
+            return (tape, encoder.encode(tokens, skipping: store.skippedTokens, layers: layers, on: tape))
         }
 
         func forEach(_ chunks: Int, _ body: (Int) -> Void) {
@@ -62,7 +64,10 @@ struct EmbeddedBatch {
         let tokens = source.store.tokens(of: texts, step: source.step)
         let ranges = Self.ranges(of: tokens, source)
         var chunks = [Chunk?](repeating: nil, count: ranges.count)
-        var embeddings = Matrix(uninitializedRows: texts.count, columns: source.encoder.dimension)
+        var embeddings = Matrix(
+            uninitializedRows: texts.count,
+            columns: source.encoder.dimension * (1 + source.layers.count)
+        )
         // Every chunk may keep an equal share, so that which ones do does not depend on their timing.
         let share = tapeBudget / max(ranges.count, 1)
         unsafe chunks.withUnsafeMutableBufferPointer { chunks in

@@ -16,12 +16,15 @@ public enum Evaluator {
     ///
     /// - Parameters:
     ///   - kind: the index searched. The default compares with every document.
+    ///   - dimension: how many leading components are compared; `nil`, the default, is all.
     ///   - metrics: what to measure.
-    /// - Throws: ``RetrievalError`` where the kind can't be built for this set; `CancellationError`.
+    /// - Throws: ``EncoderError`` for a dimension that the model lacks; ``RetrievalError`` where the kind can't be built for
+    ///   this set; `CancellationError`.
     public static func retrieval(
         _ embedder: Embedder,
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
+        dimension: Int? = nil,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
         compute: ComputeOptions = ComputeOptions()
     ) async throws -> RetrievalReport {
@@ -31,6 +34,7 @@ public enum Evaluator {
                 embedder,
                 on: dataset,
                 through: kind,
+                dimension: dimension,
                 metrics: metrics,
                 precision: compute.precision,
                 workers: workers,
@@ -66,10 +70,12 @@ public enum Evaluator {
 
     /// How well a model's cosines agree with the scores of pairs.
     ///
-    /// - Throws: `CancellationError`, and `EncoderError` where a text can't be embedded.
+    /// - Parameter dimension: how many leading components are compared; `nil`, the default, is all.
+    /// - Throws: `CancellationError`, and `EncoderError` where a text can't be embedded or the model lacks the dimension.
     public static func similarity(
         _ embedder: Embedder,
         on dataset: SimilarityDataset,
+        dimension: Int? = nil,
         compute: ComputeOptions = ComputeOptions()
     ) async throws -> SimilarityReport {
         let workers = Workers.shared(threads: compute.threads)
@@ -77,6 +83,7 @@ public enum Evaluator {
             try evaluate(
                 embedder,
                 on: dataset,
+                dimension: dimension,
                 precision: compute.precision,
                 workers: workers,
                 cancellation: cancellation
@@ -84,16 +91,21 @@ public enum Evaluator {
         }
     }
 
-    /// As ``similarity(_:on:compute:)``, on the calling thread and its workers.
+    /// As ``similarity(_:on:dimension:compute:)``, on the calling thread and its workers.
     package static func evaluate(
         _ embedder: Embedder,
         on dataset: SimilarityDataset,
+        dimension: Int? = nil,
         precision: Precision = .float32,
         workers: Workers,
         cancellation: Cancellation
     ) throws -> SimilarityReport {
         func embed(_ texts: [String], _ role: Role) throws -> MatrixExpression {
-            let options = Embedder.Options(normalizes: true, compute: ComputeOptions(precision: precision))
+            let options = Embedder.Options(
+                dimension: dimension,
+                normalizes: true,
+                compute: ComputeOptions(precision: precision)
+            )
             return MatrixExpression(
                 try embedder.embed(texts, as: role, options: options, workers: workers, cancellation: cancellation)
                     .embeddings
@@ -104,11 +116,12 @@ public enum Evaluator {
         return SimilarityReport(similarities: cosines.value.elements.map(Double.init), of: dataset)
     }
 
-    /// As ``retrieval(_:on:through:metrics:compute:)``, on the calling thread and its workers.
+    /// As ``retrieval(_:on:through:dimension:metrics:compute:)``, on the calling thread and its workers.
     package static func evaluate(
         _ embedder: Embedder,
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
+        dimension: Int? = nil,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
         precision: Precision = .float32,
         workers: Workers,
@@ -119,7 +132,11 @@ public enum Evaluator {
             try embedder.embed(
                 texts,
                 as: role,
-                options: .init(normalizes: true, compute: ComputeOptions(precision: precision)),
+                options: .init(
+                    dimension: dimension,
+                    normalizes: true,
+                    compute: ComputeOptions(precision: precision)
+                ),
                 workers: workers,
                 cancellation: cancellation
             ).embeddings

@@ -23,7 +23,7 @@ final class Trainer {
     private let queries: TokenStore
     private let documents: TokenStore
     private let sampler: any BatchSampler
-    private let objective: ContrastiveObjective
+    private let objective: NestedObjective
     private let peakLearningRate: Double
     private let sources: [NegativeSource]
     /// The texts under the models that negatives are asked of.
@@ -31,6 +31,8 @@ final class Trainer {
     private var guardRails: GuardRails
     private var report = TrainingReport()
     private var suspects = SuspectList()
+    private var retention: Retention
+    private let guards: Guards
     private var tokenCount = 0
 
     /// Numbers and tokenizes the texts, and continues a checkpoint where one is given.
@@ -39,6 +41,8 @@ final class Trainer {
     ///   - embedder: the model to start from.
     ///   - corpus: further texts hard negatives are chosen from; without it, the positives of all pairs.
     ///   - development: evaluated while training.
+    ///   - guards: evaluated with it; the best weights are those within the bound.
+    ///   - retained: what the model should still be good for.
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     /// - Throws: ``TrainingError``.
@@ -49,6 +53,8 @@ final class Trainer {
         methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
         evaluating development: DevelopmentSet? = nil,
+        guarding guards: [GuardSet] = [],
+        retaining retained: RetainedData = RetainedData(),
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil
     ) throws {
@@ -77,7 +83,12 @@ final class Trainer {
         )
         (self.queries, self.documents) = try Self.edited(queries, documents, configuration, embedder, workers)
         sampler = try Self.sampler(of: set, configuration)
-        objective = ContrastiveObjective(configuration.objective, methods: methods)
+        objective = try NestedObjective(
+            ContrastiveObjective(configuration.objective, methods: methods),
+            for: embedder
+        )
+        retention = try Retention(retained, for: embedder, configuration, workers: workers)
+        self.guards = try Guards(guards, bound: configuration.retention.guardBound)
         peakLearningRate = Double(
             configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
         )
@@ -89,8 +100,7 @@ final class Trainer {
             configuration: configuration,
             negatives: sources == [.rows] ? set.rows.map(\.negatives) : []
         )
-        let context = methodContext()
-        state.methods = try objective.methods.map { try $0.start(context) }
+        state.methods = try objective.start(methodContext())
         if let resumption {
             state = try Checkpoint.read(
                 from: resumption,
@@ -174,6 +184,10 @@ final class Trainer {
         var batches: [ArraySlice<Int32>] = []
         var batchesOfEpoch = -1
         do {
+            try retention.begin(from: model, workers: workers, cancellation: cancellation)
+            if !guards.isEmpty, state.guarded.isEmpty {
+                try watchGuards(model.embedder, cancellation: cancellation, progress)
+            }
             // A run that was cancelled in an evaluation continues with it.
             try evaluateIfDue(perEpoch: perEpoch, total: total, cancellation: cancellation, progress)
             while state.step < total, !state.isFinished {
@@ -207,7 +221,7 @@ final class Trainer {
             throw error
         }
         if let checkpoints { try writeCheckpoint(checkpoints, progress) }
-        return finish(total: total, progress)
+        return try finish(total: total, progress)
     }
 
     // MARK: One step
@@ -220,7 +234,8 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> Double {
         let batch = ContrastiveBatch(rows.map { batchRow(Int($0)) })
-        let (contrast, gradients) = contrast(batch, rows: Array(rows), total: total)
+        let (nested, gradients) = contrast(batch, rows: Array(rows), total: total)
+        let contrast = nested.total
         guard contrast.loss.isFinite else {
             throw TrainingError(
                 code: .diverged,
@@ -241,17 +256,20 @@ final class Trainer {
             learningRate: peakLearningRate * factor,
             workers: workers
         )
-        for index in objective.methods.indices {
-            objective.methods[index].update(
-                &state.methods[index],
-                after: StepOutcome(
-                    step: contrast.step(seenBy: index),
-                    losses: contrast.losses,
-                    gradients: contrast.learned[index],
-                    parameters: state.parameters,
-                    learningRate: state.learningRate
+        let methods = objective.objective.methods
+        for (view, contrast) in nested.views {
+            for (index, method) in methods.enumerated() {
+                method.update(
+                    &state.methods[view * methods.count + index],
+                    after: StepOutcome(
+                        step: contrast.step(seenBy: index),
+                        losses: contrast.losses,
+                        gradients: contrast.learned[index],
+                        parameters: state.parameters,
+                        learningRate: state.learningRate
+                    )
                 )
-            )
+            }
         }
         if isLastEpoch { noteSuspects(contrast, batch) }
         for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
@@ -300,11 +318,12 @@ final class Trainer {
         _ batch: ContrastiveBatch,
         rows: [Int32],
         total: Int
-    ) -> (Contrast, [ParameterGradient?]) {
+    ) -> (NestedContrast, [ParameterGradient?]) {
         let queryWeights = weights(of: .query)
         let documentWeights = model.embedder.sharesWeights ? queryWeights : weights(of: .document)
-        let anchors = embed(batch.anchors, .query, queries, queryWeights)
-        let candidates = embed(batch.documents, .document, documents, documentWeights)
+        let selection = objective.views.selection(step: state.step, seed: configuration.seed)
+        let anchors = embed(batch.anchors, .query, queries, queryWeights, layers: selection.layers)
+        let candidates = embed(batch.documents, .document, documents, documentWeights, layers: selection.layers)
         // Methods may ask for embeddings under other weights, which reads the state.
         var methods: [MethodState] = []
         swap(&methods, &state.methods)
@@ -312,8 +331,9 @@ final class Trainer {
             anchors: anchors.embeddings,
             documents: candidates.embeddings,
             batch: batch,
-            context: stepContext(batch, rows: rows, total: total),
+            context: stepContext(batch, rows: rows, total: total, layers: selection.layers),
             scale: state.temperature.scale,
+            selection: selection,
             states: &methods,
             workers: workers
         )
@@ -321,13 +341,38 @@ final class Trainer {
         tokenCount += anchors.tokenCount + candidates.tokenCount
         // One sum for both roles where they share the weights.
         var sums = [ParameterGradients()]
-        anchors.backpropagate(contrast.anchorGradient, into: &sums[0])
+        anchors.backpropagate(contrast.total.anchorGradient, into: &sums[0])
         if !model.embedder.sharesWeights { sums.append(ParameterGradients()) }
-        candidates.backpropagate(contrast.documentGradient, into: &sums[sums.count - 1])
+        candidates.backpropagate(contrast.total.documentGradient, into: &sums[sums.count - 1])
+        let side = SideStep(
+            number: state.step,
+            scale: state.temperature.scale,
+            workers: workers,
+            selection: selection
+        ) { [self] texts, role, store, part in
+            embed(
+                texts,
+                role,
+                store,
+                role == .query ? queryWeights : documentWeights,
+                // Dropout differs from the batch's own.
+                seed: configuration.seed &+ 2,
+                layers: part == .views ? selection.layers : [],
+                drops: part == .views
+            )
+        }
+        let retained = retention.run(side, into: &sums)
+        report.retentionLoss = retained.loss
+        tokenCount += retained.tokens
         return (contrast, gradients(sums))
     }
 
-    private func stepContext(_ batch: ContrastiveBatch, rows: [Int32], total: Int) -> ContrastiveStep.Context {
+    private func stepContext(
+        _ batch: ContrastiveBatch,
+        rows: [Int32],
+        total: Int,
+        layers: [Int]
+    ) -> ContrastiveStep.Context {
         var context = ContrastiveStep.Context()
         context.rows = rows
         context.number = state.step
@@ -339,7 +384,7 @@ final class Trainer {
                 side == .anchors ? (batch.anchors, Role.query, queries) : (batch.documents, .document, documents)
             let weights = weights(of: role, in: parameters)
             // Dropout differs from the batch's own.
-            return embed(texts, role, store, weights, seed: configuration.seed &+ 1).embeddings
+            return embed(texts, role, store, weights, seed: configuration.seed &+ 1, layers: layers).embeddings
         }
         return context
     }
@@ -358,21 +403,25 @@ final class Trainer {
         _ role: Role,
         _ store: TokenStore,
         _ weights: Weights,
-        seed: UInt64? = nil
+        seed: UInt64? = nil,
+        layers: [Int] = [],
+        drops: Bool = true
     ) -> EmbeddedBatch {
-        EmbeddedBatch(
+        let randomness = DropoutRandomness(
+            seed: ~(seed ?? configuration.seed),
+            // Steps, roles and chunks have streams of their own.
+            stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
+            rate: configuration.dropout
+        )
+        return EmbeddedBatch(
             texts,
             from: .init(
                 store: store,
                 step: state.step,
                 encoder: model.embedder.tower(for: role).encoder,
                 weights: weights,
-                randomness: DropoutRandomness(
-                    seed: ~(seed ?? configuration.seed),
-                    // Steps, roles and chunks have streams of their own.
-                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
-                    rate: configuration.dropout
-                ),
+                randomness: drops ? randomness : nil,
+                layers: layers,
                 workers: workers
             ),
             tapeBudget: configuration.tapeMemory
@@ -453,12 +502,12 @@ final class Trainer {
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
         }
-        let (negatives, found) = miner.mine(
+        let (negatives, found) = try miner.mine(
             set,
             layout,
             sources: sources,
             space: space,
-            guides: try guideSpaces(layout, cancellation)
+            guides: guideSpaces(layout, cancellation)
         )
         state.negatives = negatives.map(\.texts)
         state.minedStep = state.step
@@ -513,26 +562,35 @@ final class Trainer {
         cancellation: Cancellation,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
-        guard let development, state.step > state.evaluatedStep,
+        guard development != nil || !guards.isEmpty, state.step > state.evaluatedStep,
             state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
         else { return }
-        let result = try Evaluator.evaluate(
-            model.embedder(with: state.parameters),
-            on: development,
-            precision: configuration.compute.precision,
-            workers: workers,
-            cancellation: cancellation
-        )
-        let score = result.score
-        state.evaluatedStep = state.step
-        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(result.metric)": "\(score)"])
-        progress?(.evaluated(step: state.step, report: result))
-        if state.best == nil || score > state.best?.score ?? 0 {
-            state.best = TrainingState.Best(
-                score: score,
-                step: state.step,
-                parameters: configuration.keepsBest ? state.parameters : []
+        let embedder = try embedder(with: state.parameters)
+        let result = try development.map {
+            try Evaluator.evaluate(
+                embedder,
+                on: $0,
+                precision: configuration.compute.precision,
+                workers: workers,
+                cancellation: cancellation
             )
+        }
+        if !guards.isEmpty { try watchGuards(embedder, cancellation: cancellation, progress) }
+        state.evaluatedStep = state.step
+        // Where the guards alone are watched, the last weights within their bound are the best.
+        let score = result?.score ?? Double(state.step)
+        if let result {
+            logger.info("evaluated", metadata: ["step": "\(state.step)", "\(result.metric)": "\(score)"])
+            progress?(.evaluated(step: state.step, report: result))
+        }
+        let found = TrainingState.Best(
+            score: score,
+            excess: guards.excess(of: state.guarded.last),
+            step: state.step,
+            parameters: configuration.keepsBest ? state.parameters : []
+        )
+        if state.best.map(found.isBetter) ?? true {
+            state.best = found
             state.evaluationsWithoutGain = 0
             report.evaluation = result
         } else {
@@ -540,6 +598,33 @@ final class Trainer {
         }
         if !configuration.keepsBest { report.evaluation = result }
         if let patience = configuration.patience, state.evaluationsWithoutGain >= patience { state.isFinished = true }
+    }
+
+    /// The weights that would be returned: those of a step, or between them and the start's.
+    private func embedder(with parameters: [Matrix]) throws -> Embedder {
+        try model.embedder.interpolated(
+            with: model.embedder(with: parameters),
+            by: configuration.retention.interpolation
+        )
+    }
+
+    private func watchGuards(
+        _ embedder: Embedder,
+        cancellation: Cancellation,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws {
+        let found = try guards.evaluate(step: state.step, against: state.guarded.first) {
+            try Evaluator.evaluate(
+                embedder,
+                on: $0,
+                precision: configuration.compute.precision,
+                workers: workers,
+                cancellation: cancellation
+            )
+        }
+        state.guarded.append(found)
+        logger.info("guards", metadata: ["step": "\(state.step)", "loss": "\(found.loss)"])
+        progress?(.guarded(found))
     }
 
     private func writeCheckpoint(
@@ -551,7 +636,13 @@ final class Trainer {
     }
 
     private var checkpointIdentity: Checkpoint.Identity {
-        Checkpoint.Identity(configuration: configuration, methods: objective.methods, set: set, model: model)
+        Checkpoint.Identity(
+            configuration: configuration,
+            methods: objective.objective.methods,
+            set: set,
+            model: model,
+            further: retention.digested
+        )
     }
 
     // MARK: Reporting
@@ -571,6 +662,7 @@ final class Trainer {
                     totalSteps: total,
                     epoch: epoch + 1,
                     loss: loss,
+                    retentionLoss: report.retentionLoss,
                     learningRate: state.learningRate,
                     temperature: Double(1 / state.temperature.scale),
                     pairsPerSecond: rate,
@@ -591,7 +683,7 @@ final class Trainer {
     private func finish(
         total: Int,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
-    ) -> (embedder: Embedder, report: TrainingReport) {
+    ) throws -> (embedder: Embedder, report: TrainingReport) {
         let stepsHere = report.steps
         report.pairsPerSecond =
             Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
@@ -614,9 +706,11 @@ final class Trainer {
         if configuration.keepsBest, let best = state.best {
             parameters = best.parameters
             report.evaluationStep = best.step
+            if best.excess > 0 { warn(guards.warning(step: best.step, state.guarded), progress) }
         }
+        report.guards = state.guarded
         progress?(.finished(report))
-        return (model.embedder(with: parameters), report)
+        return (try embedder(with: parameters), report)
     }
 }
 

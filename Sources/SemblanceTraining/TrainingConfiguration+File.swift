@@ -59,6 +59,8 @@ extension TrainingConfiguration {
             all.mining.minimumScore = 0
             all.mining.margin = 0
             all.mining.relativeMargin = 0
+            all.objective.nesting.dimensionsPerStep = 0
+            all.objective.nesting.layersPerStep = 0
             all.mining.competence = 0
             all.compute.threads = 0
             return all

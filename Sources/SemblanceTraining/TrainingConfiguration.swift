@@ -51,6 +51,8 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var keepsBest = true
     /// Evaluations without improvement after which training ends; `nil`, the default, goes on.
     public var patience: Int?
+    /// What the model keeps of what it could before.
+    public var retention = RetentionConfiguration()
     /// How the machine is used.
     public var compute = ComputeOptions()
 
@@ -104,6 +106,7 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
             "negativesPerRow is \(negativesPerRow): it must be 0 to 1000"
         )
         try mining.validate()
+        try retention.validate()
         try batches.validate()
         try augmentation?.validate()
         if let remineEvery {

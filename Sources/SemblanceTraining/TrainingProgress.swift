@@ -8,6 +8,8 @@ public enum TrainingEvent: Sendable {
     case mined(MiningReport)
     /// The model was evaluated on the development set after so many steps.
     case evaluated(step: Int, report: DevelopmentReport)
+    /// The model was evaluated on its guard sets.
+    case guarded(GuardEvaluation)
     /// Something looks wrong; training goes on.
     case warning(TrainingWarning)
     /// A checkpoint was written there.
@@ -26,6 +28,8 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
     public let epoch: Int
     /// The step's mean loss, in nats.
     public let loss: Double
+    /// What replayed pairs and pulled texts add to it.
+    public let retentionLoss: Double
     /// The step's learning rate.
     public let learningRate: Double
     /// The temperature after the step.
@@ -52,6 +56,8 @@ public struct TrainingWarning: Hashable, Sendable, Codable, CustomStringConverti
         case twins
         /// Fewer hard negatives were found than asked for.
         case fewNegatives
+        /// No evaluation was within the bound of the guard sets.
+        case guardBound
     }
 
     /// The kind of sign.
@@ -90,6 +96,8 @@ public struct TrainingReport: Sendable, Codable {
     public var tokensPerSecond = 0.0
     /// The mean loss of the last epoch, in nats.
     public var loss = 0.0
+    /// What replayed pairs and pulled texts added to the loss of the last step.
+    public var retentionLoss = 0.0
     /// The temperature at the end.
     public var temperature = 0.0
     /// Rows of the last epoch in which a document not known to be relevant came out above the positive.
@@ -102,6 +110,8 @@ public struct TrainingReport: Sendable, Codable {
     public var evaluation: DevelopmentReport?
     /// The step of those weights.
     public var evaluationStep: Int?
+    /// How the model did on its guard sets, first at the start, then at each evaluation.
+    public var guards: [GuardEvaluation] = []
     /// Signs that something is wrong.
     public var warnings: [TrainingWarning] = []
     /// Whether training ended before its last epoch because evaluations no longer improved.

@@ -29,11 +29,21 @@ struct TrainingState {
     var lossSumOfEpoch = 0.0
     var lossesOfEpoch = 0
 
+    /// How the model did on its guard sets, first at the start.
+    var guarded: [GuardEvaluation] = []
+
     struct Best {
         var score: Double
+        /// How far the guard sets lose more than they may.
+        var excess = 0.0
         var step: Int
         /// Empty where the last weights are wanted instead of the best.
         var parameters: [Matrix]
+
+        /// What is within the guards' bound comes first, then what is nearer to it, then the score.
+        func isBetter(than other: Best) -> Bool {
+            excess == other.excess ? score > other.score : excess < other.excess
+        }
     }
 
     init(model: TrainedModel, configuration: TrainingConfiguration, negatives: [[Int32]]) {

@@ -127,6 +127,29 @@ private struct Model {
         }
     }
 
+    @Test func `walks through many graphs find what a walk through one does`() async throws {
+        var maintenance = MaintenanceConfiguration()
+        maintenance.mergeLimit = 1
+        let vectors = clustered(12_000, 32, seed: 21)
+        let ids = (0..<12_000).map { Int64($0) }
+        let many = try VectorIndex(dimension: 32, kind: .hnsw, maintenance: maintenance)
+        var first = 0
+        for rows in [5000, 1100, 1200, 1300, 1400, 2000] {
+            try await many.add(vectors.rows(first..<first + rows), ids: Array(ids[first..<first + rows]))
+            first += rows
+        }
+        #expect(many.explain(count: 10).steps.count == 6)
+        let one = try VectorIndex(of: vectors, ids: ids, kind: .hnsw)
+        let exact = try VectorIndex(of: vectors, ids: ids, kind: .exact)
+        let queries = clustered(200, 32, seed: 22)
+        let truth = try exact.nearestNow(to: queries, count: 10)
+        let parted = try recall(many.nearestNow(to: queries, count: 10), truth)
+        let whole = try recall(one.nearestNow(to: queries, count: 10), truth)
+        #expect(parted > whole - 0.005, "\(parted) of many, \(whole) of one")
+        let alone = try (0..<queries.rows).map { try many.nearest(to: queries[row: $0], count: 10) }
+        #expect(try many.nearestNow(to: queries, count: 10) == alone)
+    }
+
     @Test func `a deadline ends a batch`() async throws {
         let index = try VectorIndex(of: clustered(5000, 32, seed: 5), ids: (0..<5000).map { Int64($0) }, kind: .exact)
         let queries = clustered(5000, 32, seed: 6)
@@ -162,21 +185,39 @@ private struct Model {
 @Suite struct MaintenanceTests {
     private typealias Size = MaintenanceConfiguration.Size
 
-    @Test func `tails come first, then worn segments, then four of like size`() {
+    @Test func `tails come first, unless there are many segments`() {
         let configuration = MaintenanceConfiguration()
-        func next(_ sizes: [Size]) -> [Int]? { configuration.next(sizes, bytesOfVector: 4) }
-        let full = Size(slots: 4000, live: 4000)
+        func next(_ sizes: [Size], isPressed: Bool = false) -> [Int]? {
+            configuration.next(sizes, bytesOfVector: 4, isPressed: isPressed)
+        }
+        let full = Size(slots: 1000, live: 1000)
+        let large = Size(slots: 90_000, live: 90_000)
         let tail = Size(slots: 10, live: 10, isTail: true, isClosed: false)
         let closed = Size(slots: 10, live: 10, isTail: true)
         #expect(next([]) == nil && next([tail]) == nil && next([full, full, full, tail]) == nil)
-        #expect(next([full, full, full, full, closed, tail]) == [4])
-        #expect(next([full, full, full, full, tail]) == [0, 1, 2, 3])
-        #expect(next([full, Size(slots: 4000, live: 3000), tail]) == [1])
-        #expect(next([full, Size(slots: 100, live: 0)]) == [1])
-        #expect(next([full, Size(slots: 90_000, live: 80_000), full, full]) == nil)
+        #expect(next([full, full, full, closed, tail]) == [3])
+        #expect(next([full, full, full, full, closed, tail]) == [0, 1, 2, 3])
+        #expect(next([full, large, large, large, large]) == [0, 1, 2, 3, 4])
+        #expect(next([large, full, full, full, full]) == [1, 2, 3, 4])
         var limited = configuration
         limited.mergeLimit = 10_000
-        #expect(limited.next([full, full, full, full], bytesOfVector: 4) == nil)
+        #expect(limited.next([full, full, full, full], bytesOfVector: 4, isPressed: false) == nil)
+    }
+
+    @Test func `a worn segment waits for changes, a worn-out one doesn't`() {
+        let configuration = MaintenanceConfiguration()
+        func next(_ sizes: [Size], isPressed: Bool = false) -> [Int]? {
+            configuration.next(sizes, bytesOfVector: 4, isPressed: isPressed)
+        }
+        let full = Size(slots: 1000, live: 1000)
+        let closed = Size(slots: 10, live: 10, isTail: true)
+        let worn = Size(slots: 4000, live: 3000)
+        #expect(next([full, worn]) == [1])
+        #expect(next([full, worn, closed]) == [2])
+        #expect(next([full, worn], isPressed: true) == nil)
+        #expect(next([full, Size(slots: 4000, live: 1900), closed], isPressed: true) == [1])
+        #expect(next([full, Size(slots: 100, live: 0), closed]) == [1])
+        #expect(next([full, Size(slots: 90_000, live: 80_000), full, full]) == nil)
     }
 
     /// However vectors come and go, the policy ends, with few segments and few removed vectors.
@@ -189,7 +230,7 @@ private struct Model {
             sizes.append(Size(slots: 4096, live: 4096, isTail: true))
             for index in sizes.indices { sizes[index].live -= Int(stream.next() % UInt64(sizes[index].live / 8 + 1)) }
             var steps = 0
-            while let places = configuration.next(sizes, bytesOfVector: 4) {
+            while let places = configuration.next(sizes, bytesOfVector: 4, isPressed: false) {
                 let live = places.reduce(0) { $0 + sizes[$1].live }
                 for place in places.reversed() { sizes.remove(at: place) }
                 if live > 0 { sizes.append(Size(slots: live, live: live)) }

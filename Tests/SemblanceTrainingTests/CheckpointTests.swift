@@ -3,7 +3,6 @@ import SemblanceEncoders
 import SemblanceEvaluation
 import SemblanceNumerics
 import SemblanceTraining
-import Synchronization
 import SemblanceTestSupport
 import Testing
 
@@ -94,21 +93,9 @@ import Testing
     @Test func `any checkpoint of a run continues it`() async throws {
         try await withTemporaryFolder { folder in
             let configuration = configuration()
-            let copies = Mutex<[URL]>([])
-            let checkpoint = folder.appending(path: "checkpoint")
-            let whole = try await run(
-                configuration,
-                checkpoints: CheckpointConfiguration(folder: checkpoint, everySteps: 3)
-            ) { event in
-                guard case .checkpoint = event else { return }
-                copies.withLock { copies in
-                    let copy = folder.appending(path: "copy-\(copies.count)")
-                    try? FileManager.default.copyItem(at: checkpoint, to: copy)
-                    copies.append(copy)
-                }
+            let (whole, found) = try await copyingCheckpoints(everySteps: 3, in: folder) { checkpoints, progress in
+                try await run(configuration, checkpoints: checkpoints, progress: progress)
             }
-            // After steps 3, 6, … 18, and at the end.
-            let found = copies.withLock { $0 }
             #expect(found.count == 7)
             for copy in found { #expect(try await run(configuration, resumingFrom: copy) == whole) }
         }

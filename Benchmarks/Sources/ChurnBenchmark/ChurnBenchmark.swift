@@ -15,14 +15,19 @@ import Synchronization
     @Option(help: "Vectors replaced in one call.") var batch = 256
     @Option(help: "Tasks that search.") var tasks = 8
     @Option var kind = "hnsw"
+    @Option(help: "New vectors that are sealed together.") var sealing = MaintenanceConfiguration().sealingCount
     @Option(help: "A new folder to keep the index in; else it lives in memory.") var at: String?
     @Option(help: "Seconds of searching while nothing changes.") var quiet = 5.0
+    @Option(help: "Microseconds that a task waits between two searches.") var pause = 0
+    @Option(help: "Seconds after which no more is replaced.") var limit = 3600.0
 
     func run() async throws {
         let base = try matrix("base.f32")
         let queries = try matrix("queries.f32")
         let singles = (0..<queries.rows).map { queries[row: $0] }
         let kind = try IndexKind(parsing: kind)
+        var maintenance = MaintenanceConfiguration()
+        maintenance.sealingCount = sealing
         let before = residentBytes()
         let index =
             try at.map {
@@ -30,9 +35,10 @@ import Synchronization
                     at: URL(fileURLWithPath: $0),
                     dimension: dimension,
                     metric: .innerProduct,
-                    kind: kind
+                    kind: kind,
+                    maintenance: maintenance
                 )
-            } ?? VectorIndex(dimension: dimension, metric: .innerProduct, kind: kind)
+            } ?? VectorIndex(dimension: dimension, metric: .innerProduct, kind: kind, maintenance: maintenance)
         let build = try await ContinuousClock().measure {
             try await index.add(base, ids: (0..<base.rows).map(Int64.init))
             try await index.compact()
@@ -41,24 +47,35 @@ import Synchronization
         if rounds > 0 {
             let quietly = try await latencies(of: index, singles) { try await Task.sleep(for: .seconds(quiet)) }
             print("quiet: \(quietly)")
+            var (replaced, removals, ghosts) = (0, 0, 0)
             let clock = ContinuousClock()
             let began = clock.now
             let meanwhile = try await latencies(of: index, singles) {
                 for round in 1...rounds {
                     // In the last round each id gets its first vector again.
                     let shift = (rounds - round) * 12_345
-                    for first in stride(from: 0, to: base.rows, by: batch) {
+                    for first in stride(from: 0, to: base.rows, by: batch) where clock.now - began < .seconds(limit) {
+                        // What was removed is not found by who asks for that very vector.
+                        let gone = Int64(first)
+                        if let vector = try index.vector(of: gone) {
+                            removals += try await index.remove([gone])
+                            if try index.nearest(to: vector, count: 10).contains(where: { $0.id == gone }) {
+                                ghosts += 1
+                            }
+                        }
                         let ids = Array(first..<min(first + batch, base.rows))
                         let rows = ids.flatMap { base[row: ($0 + shift) % base.rows] }
                         try await index.upsert(
                             Matrix(rows: ids.count, columns: dimension, elements: rows),
                             ids: ids.map(Int64.init)
                         )
+                        replaced += ids.count
                     }
                 }
-                print("replaced: \(seconds(clock.now - began)) s")
-                await index.settle()
+                print("replaced: \(replaced) vectors in \(seconds(clock.now - began)) s")
+                print("removed: \(removals), found again at once: \(ghosts)")
             }
+            await index.settle()
             print("settled: \(seconds(clock.now - began)) s")
             print("meanwhile: \(meanwhile)")
             print("p99 meanwhile / quiet: \(meanwhile.p99 / quietly.p99)")
@@ -89,7 +106,7 @@ import Synchronization
                         let query = queries[next % queries.count]
                         times.append(try ContinuousClock().measure { _ = try index.nearest(to: query, count: 10) })
                         next += 1
-                        await Task.yield()
+                        if pause > 0 { try await Task.sleep(for: .microseconds(pause)) } else { await Task.yield() }
                     }
                     return times
                 }

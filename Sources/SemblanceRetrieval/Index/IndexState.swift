@@ -139,6 +139,9 @@ struct IndexState: Sendable {
     /// Vectors that wait to be sealed.
     var unsealedRows: Int { parts.reduce(0) { $0 + ($1.isTail ? $1.live.slots : 0) } }
 
+    /// How many parts are sealed.
+    var sealedParts: Int { parts.reduce(0) { $0 + ($1.isTail ? 0 : 1) } }
+
     /// Where an id's vector is.
     func place(of id: Int64) -> (part: Part, slot: Int)? {
         for part in parts.reversed() {

@@ -2,17 +2,18 @@
 ///
 /// New vectors are searched one by one; when there are ``sealingCount`` of them they are sealed: built into a segment of
 /// the index' kind, in the background. Segments of like size are merged four at a time, so that there are few; one with
-/// many removed vectors is built anew.
+/// many removed vectors is built anew. Searches go first: where they keep all cores busy, changes wait for the background.
 public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
     /// So many new vectors are sealed together. An addition of as many at once is sealed before it returns.
     ///
-    /// The default is 4,096.
-    public var sealingCount = 4096
+    /// As long as so many wait for that, changes do, too. The default is 1,024.
+    public var sealingCount = 1024
     /// Threads that build segments in the background. They run at low priority.
     ///
     /// The default is 1.
     public var threads = 1
-    /// The largest share of removed vectors that a segment keeps.
+    /// The largest share of removed vectors that a segment keeps; a half, or this share where it is larger, while changes
+    /// wait.
     ///
     /// The default is 0.2.
     public var removedShare = 0.2
@@ -49,29 +50,57 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
         var isClosed = true
     }
 
+    /// Sealed parts that a search may well go through one after the other.
+    private static let fewParts = 4
+    /// A part of which so much is removed is built anew even where changes wait for that.
+    private static let wornOut = 0.5
+
     /// The parts, by their places, that should be built into one next; `nil` where all is well.
     ///
-    /// Closed tails first; then segments without anything live or with too much that isn't; then four of like size.
-    func next(_ parts: [Size], bytesOfVector: Int) -> [Int]? {
-        let closed = parts.indices.filter { parts[$0].isTail && parts[$0].isClosed }
-        if !closed.isEmpty { return closed }
+    /// Worn-out segments first; then closed tails, or, where there are many segments, some of these; at last segments with
+    /// more removed vectors than ``removedShare``.
+    ///
+    /// - Parameter isPressed: changes wait; what isn't urgent is left.
+    func next(_ parts: [Size], bytesOfVector: Int, isPressed: Bool) -> [Int]? {
         let sealed = parts.indices.filter { !parts[$0].isTail }
-        func fits(_ places: [Int]) -> Bool {
-            guard let mergeLimit else { return true }
-            return places.reduce(0) { $0 + parts[$1].live } * bytesOfVector <= mergeLimit
+        let share = max(Self.wornOut, removedShare)
+        if let worn = worn(beyond: share, among: sealed, of: parts, bytesOfVector) { return worn }
+        let closed = parts.indices.filter { parts[$0].isTail && parts[$0].isClosed }
+        let alike = alike(among: sealed, of: parts, bytesOfVector)
+        if let alike, closed.isEmpty || sealed.count >= Self.fewParts { return alike }
+        if !closed.isEmpty { return closed }
+        return isPressed ? nil : worn(beyond: removedShare, among: sealed, of: parts, bytesOfVector)
+    }
+
+    private func fits(_ places: [Int], of parts: [Size], _ bytesOfVector: Int) -> Bool {
+        guard let mergeLimit else { return true }
+        return places.reduce(0) { $0 + parts[$1].live } * bytesOfVector <= mergeLimit
+    }
+
+    /// A segment with too much removed, and what is small beside it.
+    private func worn(beyond share: Double, among sealed: [Int], of parts: [Size], _ bytesOfVector: Int) -> [Int]? {
+        let worn = sealed.first {
+            Double(parts[$0].slots - parts[$0].live) > share * Double(parts[$0].slots)
+                && fits([$0], of: parts, bytesOfVector)
         }
-        if let worn = sealed.first(where: {
-            Double(parts[$0].slots - parts[$0].live) > removedShare * Double(parts[$0].slots) && fits([$0])
-        }) {
-            // What is small goes along.
-            return sealed.filter { $0 == worn || parts[$0].live <= parts[worn].live / 4 && fits([worn, $0]) }
-        }
-        var tiers: [Int: [Int]] = [:]
-        for place in sealed {
+        guard let worn else { return nil }
+        let all = sealed.filter { $0 == worn || parts[$0].live <= parts[worn].live / 4 }
+        return fits(all, of: parts, bytesOfVector) ? all : [worn]
+    }
+
+    /// Four segments of like size, and all smaller ones.
+    private func alike(among sealed: [Int], of parts: [Size], _ bytesOfVector: Int) -> [Int]? {
+        func tier(_ place: Int) -> Int {
             var (tier, size) = (0, sealingCount)
             while parts[place].live > size { (tier, size) = (tier + 1, size * 4) }
-            tiers[tier, default: []].append(place)
+            return tier
         }
-        return tiers.sorted { $0.key < $1.key }.map(\.value).first { $0.count >= 4 && fits($0) }
+        let tiers = Dictionary(grouping: sealed, by: tier).sorted { $0.key < $1.key }
+        for (tier, places) in tiers.reversed() where places.count >= 4 {
+            let all = tiers.filter { $0.key <= tier }.flatMap(\.value).sorted()
+            if fits(all, of: parts, bytesOfVector) { return all }
+            if fits(places, of: parts, bytesOfVector) { return places }
+        }
+        return nil
     }
 }

@@ -22,10 +22,10 @@ final class Upkeep: Sendable {
     }
 
     private let state = Mutex(State())
+    private let pressed = Atomic(false)
 
-    /// Tails that wait to be sealed hold at most so many times ``MaintenanceConfiguration/sealingCount`` rows before
-    /// changes wait for the upkeep.
-    static let largestBacklog = 8
+    /// Changes wait also where there are more sealed parts.
+    static let mostParts = 24
 
     /// Why some work failed that hasn't succeeded since.
     var failure: (any Error)? {
@@ -82,13 +82,21 @@ final class Upkeep: Sendable {
         }
     }
 
-    /// Suspends while the backlog is too large and somebody works on it.
+    /// Suspends while a full tail waits to be sealed, or there are too many segments, and somebody works on it.
     func waitForRoom(in index: VectorIndex) async {
-        let limit = Self.largestBacklog * index.maintenance.sealingCount
-        while index.current.unsealedRows > limit, state.withLock({ $0.isRunning && $0.failures[.building] == nil }) {
+        while index.current.unsealedRows > index.maintenance.sealingCount || index.current.sealedParts > Self.mostParts,
+            state.withLock({ $0.isRunning && $0.failures[.building] == nil })
+        {
+            pressed.store(true, ordering: .relaxed)
             await waitForStep()
         }
     }
+
+    /// Whether changes have waited lately.
+    var isPressed: Bool { pressed.load(ordering: .relaxed) }
+
+    /// Forgets that changes have waited; returns whether they have.
+    func relax() -> Bool { pressed.exchange(false, ordering: .relaxed) }
 
     /// Suspends until nobody is at it.
     func waitForEnd() async {
@@ -105,7 +113,11 @@ extension VectorIndex {
         Task.detached { [self] in
             while true {
                 do {
-                    while let parts = next(current) { try await rebuild(parts) }
+                    repeat {
+                        while let parts = next(current) { try await rebuild(parts) }
+                        // Changes have waited: perhaps more of them come.
+                        if upkeep.isPressed { try await Task.sleep(for: .seconds(1)) }
+                    } while upkeep.relax()
                     // Old parts were large, and the C library keeps some of what they leave.
                     semblance_heap_trim()
                     upkeep.succeeded(.building)
@@ -136,7 +148,8 @@ extension VectorIndex {
                 isClosed: part.isClosed || place + 1 < state.parts.count
             )
         }
-        return maintenance.next(sizes, bytesOfVector: 4 * dimension)?.map { state.parts[$0] }
+        let places = maintenance.next(sizes, bytesOfVector: 4 * dimension, isPressed: upkeep.isPressed)
+        return places?.map { state.parts[$0] }
     }
 
     /// Builds some parts into one, in the background, and puts that in their place.

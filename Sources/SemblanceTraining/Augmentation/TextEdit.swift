@@ -73,12 +73,7 @@ public enum TextEdit: Hashable, Sendable {
         case .spanDeletion(let count, let share):
             try require(count >= 1 && count <= 1000, "spans", count, "1 to 1000")
             try requireShare(share)
-            try require(
-                share * Double(count) < 1,
-                "share",
-                share,
-                "below 1 / spans (\(count)), so that something stays"
-            )
+            try require(share * Double(count) < 1, "share", share, "below 1 / spans, so that something stays")
         case .reordering(let count, let share):
             try require(count >= 1 && count <= 1000, "pairs", count, "1 to 1000")
             try requireShare(share)
@@ -145,8 +140,8 @@ extension TextEdit: Codable {
             throw DecodingError.dataCorruptedError(
                 forKey: .name,
                 in: container,
-                debugDescription:
-                    "there is no edit “\(name)”; there are \(Self.all.map(\.name).joined(separator: ", "))"
+                debugDescription: "there is no edit “\(name)”; there are "
+                    + Self.all.map(\.name).joined(separator: ", ")
             )
         }
     }

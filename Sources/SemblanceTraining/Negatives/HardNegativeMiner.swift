@@ -91,12 +91,12 @@ public struct HardNegativeMiner: Sendable {
                     ).embeddings
                 }
             }
-            let (negatives, report) = mine(
+            let (negatives, report) = try mine(
                 set,
                 layout,
                 sources: sources,
-                space: try space(embedder),
-                guides: try guides.map(space)
+                space: space(embedder),
+                guides: guides.map(space)
             )
             let mined = zip(pairs, negatives).map { pair, negatives in
                 var pair = pair
@@ -125,8 +125,8 @@ public struct HardNegativeMiner: Sendable {
         sources: [NegativeSource],
         space: MiningSpace,
         guides: [MiningSpace] = []
-    ) -> (negatives: [Negatives], report: MiningReport) {
-        let candidates = NegativeCandidates(
+    ) throws -> (negatives: [Negatives], report: MiningReport) {
+        let candidates = try NegativeCandidates(
             set,
             layout,
             sources: sources,

@@ -39,7 +39,7 @@ struct NegativeCandidates {
         space: MiningSpace,
         guides: [MiningSpace],
         workers: Workers
-    ) {
+    ) throws {
         self.set = set
         self.layout = layout
         self.space = space
@@ -56,7 +56,7 @@ struct NegativeCandidates {
             }
         }
         func placeOfAnchor(_ row: Int) -> Int32 { layout.anchorPlaces[Int(rows[row].anchor)] }
-        self.sources = sources.flatMap { source -> [Source] in
+        self.sources = try sources.flatMap { source -> [Source] in
             switch source {
             case .rows:
                 return [
@@ -70,7 +70,7 @@ struct NegativeCandidates {
                     Source(kind: source, space: $0, offers: ranking($0.nearestToAnchors(most), placeOfAnchor))
                 }
             case .lexical:
-                let found = Self.sharingWords(set, layout, ranks + 8, workers)
+                let found = try Self.sharingWords(set, layout, ranks + 8, workers)
                 return [
                     Source(kind: source, space: space) { row in
                         found[Int(placeOfAnchor(row))].map { (Int32($0.index), 0) }
@@ -95,9 +95,8 @@ struct NegativeCandidates {
                 return [
                     Source(kind: source, space: space) { row in
                         var random = RandomStream(seed: seed, stream: 1 << 40 | UInt64(row))
-                        return (0..<ranks).map {
-                            (.random(in: 0..<Int32(layout.corpus.count), using: &random), Int32($0))
-                        }
+                        let places = 0..<Int32(layout.corpus.count)
+                        return (0..<ranks).map { (.random(in: places, using: &random), Int32($0)) }
                     }
                 ]
             }
@@ -109,11 +108,8 @@ struct NegativeCandidates {
         _ layout: MiningLayout,
         _ count: Int,
         _ workers: Workers
-    ) -> [[LexicalHit]] {
-        // Its defaults are valid, and so many texts are not held in one process.
-        guard let index = try? LexicalIndex(layout.corpus.map { set.texts[Int($0)] }, workers: workers) else {
-            return []
-        }
+    ) throws -> [[LexicalHit]] {
+        let index = try LexicalIndex(layout.corpus.map { set.texts[Int($0)] }, workers: workers)
         return index.nearest(to: layout.anchors.map { set.texts[Int($0)] }, count: count, workers: workers)
     }
 

@@ -64,6 +64,8 @@ public struct ContrastiveConfiguration: Hashable, Sendable, Codable {
     public var labelSmoothing: Float = 0
     /// What is done differently, in this order; see Docs/Objectives.md. The default is nothing.
     public var methods: [MethodChoice] = []
+    /// Further views of the embeddings that all of it is done for. The default is none.
+    public var nesting = NestingConfiguration()
 
     /// The defaults.
     public init() {}
@@ -96,5 +98,6 @@ public struct ContrastiveConfiguration: Hashable, Sendable, Codable {
             "labelSmoothing is \(labelSmoothing): it must be at least 0 and below 1"
         )
         for choice in methods { try choice.method.validate() }
+        try nesting.validate()
     }
 }

@@ -85,7 +85,7 @@ public struct MethodContext {
     /// Pairs in a full batch.
     public let batchSize: Int
     /// The dimension of an embedding.
-    public let dimension: Int
+    public internal(set) var dimension: Int
     /// Steps there will be.
     public let totalSteps: Int
     /// What randomness derives from.
@@ -95,7 +95,7 @@ public struct MethodContext {
     /// Its weights.
     public let parameters: [Matrix]
     /// The embeddings of texts by number under another model.
-    package let embedding: (_ texts: [Int32], _ embedder: Embedder, _ role: Role) throws -> Matrix
+    package internal(set) var embedding: (_ texts: [Int32], _ embedder: Embedder, _ role: Role) throws -> Matrix
 
     /// `[texts, dimension of the embedder]`: embeddings of texts by number, of unit length where the model makes them so.
     public func embed(_ texts: [Int32], with embedder: Embedder, as role: Role) throws -> Matrix {

@@ -156,12 +156,8 @@ import Testing
         let rows = DoubleMatrix(table).unitRows
         func nearest(_ id: Int32) -> Set<Int32> {
             let others = (5..<53 as Range<Int32>).filter { $0 != id }
-            return Set(
-                others.sorted {
-                    dot(rows[row: Int($0)], rows[row: Int(id)]) > dot(rows[row: Int($1)], rows[row: Int(id)])
-                }
-                .prefix(3)
-            )
+            func cosine(_ other: Int32) -> Double { dot(rows[row: Int(other)], rows[row: Int(id)]) }
+            return Set(others.sorted { cosine($0) > cosine($1) }.prefix(3))
         }
         let allowed = Dictionary(uniqueKeysWithValues: (5..<53 as Range<Int32>).map { ($0, nearest($0)) })
         var (tokens, changed, seen) = (0, 0, Set<Int32>())

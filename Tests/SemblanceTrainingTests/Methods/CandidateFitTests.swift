@@ -3,7 +3,6 @@ import SemblanceEncoders
 import SemblanceNumerics
 import SemblanceTestSupport
 import SemblanceTraining
-import Synchronization
 import Testing
 
 @Suite struct CandidateFitTests {
@@ -65,20 +64,9 @@ import Testing
     @Test(arguments: methods)
     func `a resumed run ends with the same bits`(method: MethodChoice) async throws {
         try await withTemporaryFolder { folder in
-            let copies = Mutex<[URL]>([])
-            let checkpoint = folder.appending(path: "checkpoint")
-            let whole = try await run(
-                method,
-                checkpoints: CheckpointConfiguration(folder: checkpoint, everySteps: 7)
-            ) { event in
-                guard case .checkpoint = event else { return }
-                copies.withLock { copies in
-                    let copy = folder.appending(path: "copy-\(copies.count)")
-                    try? FileManager.default.copyItem(at: checkpoint, to: copy)
-                    copies.append(copy)
-                }
+            let (whole, found) = try await copyingCheckpoints(everySteps: 7, in: folder) { checkpoints, progress in
+                try await run(method, checkpoints: checkpoints, progress: progress)
             }
-            let found = copies.withLock { $0 }
             #expect(found.count == 3)
             for copy in found { #expect(try await run(method, resumingFrom: copy) == whole) }
         }

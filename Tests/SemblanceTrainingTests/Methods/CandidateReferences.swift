@@ -37,7 +37,7 @@ func referenceLoss(
         }
         let more = added(row, others)
         targets += more.targets
-        let all = logOfSumOfExponentials(targets + others + more.others)
+        let all = logSumExp(targets + others + more.others)
         total += targets.reduce(0) { $0 + all - $1 } / Double(targets.count)
     }
     return total / Double(q.rows)
@@ -78,7 +78,7 @@ func referencePolyView(_ views: [[[Double]]], others: [[Double]], scale: Double,
             }
             let logLikelihoods = own.indices.filter { $0 != alpha }.map { beta in
                 // log (eˢ / (eˢ + Σ)) = −log (1 + Σ / eˢ), which near 0 keeps its digits.
-                -log1p(exp(logOfSumOfExponentials(negatives) - scale * dot(view, own[beta])))
+                -log1p(exp(logSumExp(negatives) - scale * dot(view, own[beta])))
             }
             let count = Double(logLikelihoods.count)
             ofSample -=

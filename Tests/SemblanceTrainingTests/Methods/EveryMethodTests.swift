@@ -11,15 +11,15 @@ import Testing
     /// What a method has to get along with.
     struct Setting: Sendable, CustomTestStringConvertible {
         var isTransformer = false
-        var minesNegatives = false
+        /// Mined negatives, and the objective over half of the components too.
+        var isRich = false
 
         var testDescription: String {
-            (isTransformer ? "transformer" : "static") + (minesNegatives ? ", mined negatives" : "")
+            (isTransformer ? "transformer" : "static") + (isRich ? ", mined negatives, nested" : "")
         }
 
         static let all = [
-            Setting(), Setting(minesNegatives: true), Setting(isTransformer: true),
-            Setting(isTransformer: true, minesNegatives: true),
+            Setting(), Setting(isRich: true), Setting(isTransformer: true), Setting(isTransformer: true, isRich: true),
         ]
     }
 
@@ -56,9 +56,10 @@ import Testing
 
     private func configuration(_ setting: Setting) -> TrainingConfiguration {
         var configuration = TrainingConfiguration(epochs: 3, batchSize: 11)
-        if setting.minesNegatives {
+        if setting.isRich {
             configuration.negatives = [.mined]
             configuration.remineEvery = 2
+            configuration.objective.nesting = .matryoshka([4])
         }
         configuration.negativesPerRow = 2
         if setting.isTransformer {

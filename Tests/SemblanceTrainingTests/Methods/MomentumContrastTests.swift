@@ -85,7 +85,7 @@ import Testing
                     return key.text != batch.documents[row] && key.anchor != batch.anchors[row]
                         && (key.group < 0 || key.group != batch.groups[row])
                 }.map { 20 * dot(d[row: row], queuedAnchors[row: $0]) }
-                return log1p(exp(logOfSumOfExponentials(others + open) - 20 * dot(d[row: row], b[row: row])))
+                return log1p(exp(logSumExp(others + open) - 20 * dot(d[row: row], b[row: row])))
             }
             return loss + keyWeight * dual.reduce(0, +) / Double(q.rows)
         }

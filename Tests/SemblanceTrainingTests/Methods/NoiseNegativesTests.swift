@@ -10,7 +10,7 @@ import Testing
     private func nonUniformity(_ anchors: DoubleMatrix, _ noise: DoubleMatrix, temperature: Double) -> Double {
         let (q, n) = (anchors.unitRows, noise.unitRows)
         return (0..<q.rows).reduce(0) { sum, row in
-            sum + logOfSumOfExponentials((0..<n.rows).map { dot(q[row: row], n[row: $0]) / temperature })
+            sum + logSumExp((0..<n.rows).map { dot(q[row: row], n[row: $0]) / temperature })
         } / Double(q.rows)
     }
 

@@ -3,7 +3,6 @@ import SemblanceEncoders
 import SemblanceNumerics
 import SemblanceTestSupport
 import SemblanceTraining
-import Synchronization
 import Testing
 
 /// Augmentation, mixed and balanced negatives, mining by steps and batches by clusters in one run.
@@ -61,20 +60,9 @@ import Testing
 
     @Test func `any checkpoint of a run continues it`() async throws {
         try await withTemporaryFolder { folder in
-            let copies = Mutex<[URL]>([])
-            let checkpoint = folder.appending(path: "checkpoint")
-            let whole = try await run(
-                configuration(),
-                checkpoints: CheckpointConfiguration(folder: checkpoint, everySteps: 1)
-            ) { event in
-                guard case .checkpoint = event else { return }
-                copies.withLock { copies in
-                    let copy = folder.appending(path: "copy-\(copies.count)")
-                    try? FileManager.default.copyItem(at: checkpoint, to: copy)
-                    copies.append(copy)
-                }
+            let (whole, found) = try await copyingCheckpoints(everySteps: 1, in: folder) { checkpoints, progress in
+                try await run(configuration(), checkpoints: checkpoints, progress: progress)
             }
-            let found = copies.withLock { $0 }
             #expect(found.count == 20)
             for (index, copy) in found.enumerated() {
                 let threads = index % 3 + 1
