@@ -490,7 +490,9 @@ class Table:
             rows = sorted(self.rows(name), key=lambda row: row["name"] != options.against)
             for row in rows:
                 choice, remark = self.best_choice(name, row)
-                results = [] if choice is None else self.found(name, row, choice, self.part)
+                if choice is None:
+                    choice, remark = row["choices"][0], " (defaults; others not measured yet)"
+                results = self.found(name, row, choice, self.part)
                 if len(results) < self.seeds_of(row):
                     continue
                 values = by_query(results)
