@@ -164,10 +164,14 @@ public final class SearchIndex: Sendable {
     /// other one.
     ///
     /// - Parameters:
+    ///   - folder: where the index is, or will be.
     ///   - embedder: the model of a new index. One that is there has its own, and this isn't asked for; see
     ///     ``move(to:configuration:)``.
     ///   - configuration: how a new index is made; where it is `nil`, the default, as ``SearchConfiguration/init()`` says,
     ///     and one that is there is opened however it is made.
+    ///   - durability: when a change is on the disk.
+    ///   - maintenance: what is done in the background.
+    ///   - compute: how the machine is used.
     /// - Throws: as ``create(at:with:configuration:durability:maintenance:compute:)`` and
     ///   ``open(at:readOnly:durability:maintenance:compute:)``; ``SearchIndexError`` with code `.mismatch` where the index
     ///   that is there has another configuration; what `embedder` throws.

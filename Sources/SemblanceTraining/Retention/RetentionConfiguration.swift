@@ -3,7 +3,7 @@
 /// The parts are independent. Replay and pull need data, which `Embedder.fit` is given; so do guards.
 public struct RetentionConfiguration: Hashable, Sendable, Codable {
     /// The share of the tuned weights in those that are evaluated and returned; the rest is the starting weights'
-    /// (WiSE-FT, ``SemblanceEncoders/Embedder/interpolated(with:by:)``). The default is 1: the tuned weights alone.
+    /// (WiSE-FT, `Embedder.interpolated(with:by:)`). The default is 1: the tuned weights alone.
     public var interpolation: Float = 1
     /// Replayed pairs in a step for each of its own. The default is 0.25.
     public var replayRate: Float = 0.25
