@@ -279,14 +279,14 @@ final class Trainer {
     /// A row with the hard negatives it has now, and what a teacher said of those the data named.
     private func batchRow(_ index: Int) -> ContrastiveRow {
         var row = set.rows[index]
-        let named = row
-        row.negatives =
+        let negatives =
             state.negatives.isEmpty ? [] : Array(state.negatives[index].prefix(configuration.negativesPerRow))
-        if !named.negativeScores.isEmpty {
-            row.negativeScores = row.negatives.map { negative in
-                named.negatives.firstIndex(of: negative).map { named.negativeScores[$0] } ?? .nan
+        if !row.negativeScores.isEmpty {
+            row.negativeScores = negatives.map { negative in
+                row.negatives.firstIndex(of: negative).map { row.negativeScores[$0] } ?? .nan
             }
         }
+        row.negatives = negatives
         return row
     }
 

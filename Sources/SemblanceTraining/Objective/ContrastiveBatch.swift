@@ -35,51 +35,59 @@ public struct ContrastiveRow: Sendable {
 /// Documents are laid out as the first positive of each anchor, in order, then further positives, then negatives.
 /// Keys are numbers of equal texts; −1 is no key.
 package struct ContrastiveBatch: Sendable {
+    private let rows: [ContrastiveRow]
     /// `[B]`: the anchors' texts.
     package private(set) var anchors: [Int32] = []
     /// `[B]`: the rows' groups.
     package private(set) var groups: [Int32] = []
-    /// `[B]`: what the data says of the pairs.
-    package private(set) var scores: [Float] = []
-    package private(set) var weights: [Float] = []
-    package private(set) var tasks: [Int32] = []
     /// `[C]`: the documents' texts.
     package private(set) var documents: [Int32] = []
     /// `[C]`: the row each document came with.
     package private(set) var owners: [Int32] = []
     /// `[C]`: whether the document is a positive of its row.
     package private(set) var isPositive: [Bool] = []
-    /// `[C]`: a teacher's scores; NaN where there are none.
-    package private(set) var documentScores: [Float] = []
 
     /// Whether no row has a second positive.
     package var hasOnePositiveEach: Bool { isPositive.count == anchors.count || !isPositive[anchors.count] }
 
     /// Lays out rows; each has at least one positive.
     package init(_ rows: [ContrastiveRow]) {
-        anchors = rows.map(\.anchor)
-        groups = rows.map(\.group)
-        scores = rows.map(\.score)
-        weights = rows.map(\.weight)
-        tasks = rows.map(\.task)
-        for (owner, row) in rows.enumerated() { append(positive: 0, of: row, owner) }
-        for (owner, row) in rows.enumerated() {
-            for index in row.positives.indices.dropFirst() { append(positive: index, of: row, owner) }
+        self.rows = rows
+        for owner in rows.indices {
+            anchors.append(rows[owner].anchor)
+            groups.append(rows[owner].group)
+            append(rows[owner].positives[0], of: owner, isPositive: true)
         }
-        for (owner, row) in rows.enumerated() {
-            for (index, negative) in row.negatives.enumerated() {
-                documents.append(negative)
-                owners.append(Int32(owner))
-                isPositive.append(false)
-                documentScores.append(row.negativeScores.isEmpty ? .nan : row.negativeScores[index])
-            }
+        for owner in rows.indices where rows[owner].positives.count > 1 {
+            for positive in rows[owner].positives.dropFirst() { append(positive, of: owner, isPositive: true) }
+        }
+        for owner in rows.indices {
+            for negative in rows[owner].negatives { append(negative, of: owner, isPositive: false) }
         }
     }
 
-    private mutating func append(positive index: Int, of row: ContrastiveRow, _ owner: Int) {
-        documents.append(row.positives[index])
+    private mutating func append(_ document: Int32, of owner: Int, isPositive: Bool) {
+        documents.append(document)
         owners.append(Int32(owner))
-        isPositive.append(true)
-        documentScores.append(row.positiveScores.isEmpty ? .nan : row.positiveScores[index])
+        self.isPositive.append(isPositive)
+    }
+}
+
+/// What the data says of the pairs beside their texts; few ask.
+extension ContrastiveBatch {
+    /// `[B]`: the pairs' scores; NaN where there are none.
+    package var scores: [Float] { rows.map(\.score) }
+    /// `[B]`: how far the pairs are trusted.
+    package var weights: [Float] { rows.map(\.weight) }
+    /// `[B]`: the rows' tasks; −1 is none.
+    package var tasks: [Int32] { rows.map(\.task) }
+    /// `[C]`: a teacher's scores; NaN where there are none.
+    package var documentScores: [Float] {
+        func scores(of texts: [Int32], _ known: [Float]) -> [Float] {
+            texts.indices.map { known.isEmpty ? .nan : known[$0] }
+        }
+        let positives = rows.map { scores(of: $0.positives, $0.positiveScores) }
+        let negatives = rows.map { scores(of: $0.negatives, $0.negativeScores) }
+        return positives.map { $0[0] } + positives.flatMap { $0.dropFirst() } + negatives.flatMap { $0 }
     }
 }

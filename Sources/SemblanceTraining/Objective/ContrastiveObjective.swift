@@ -88,6 +88,7 @@ package struct ContrastiveObjective: Sendable {
             scale: inputs[2],
             batch: batch,
             context: context,
+            isObserved: !methods.isEmpty,
             on: tape
         )
         for index in methods.indices {

@@ -64,12 +64,14 @@ public struct ContrastiveStep {
         package init() {}
     }
 
+    /// - Parameter isObserved: whether a method will look at it; what the data says of pairs is gathered then alone.
     init(
         anchors: Variable,
         documents: Variable,
         scale: Variable,
         batch: ContrastiveBatch,
         context: Context,
+        isObserved: Bool,
         on tape: Tape
     ) {
         rows = context.rows
@@ -78,10 +80,10 @@ public struct ContrastiveStep {
         owners = batch.owners
         isPositive = batch.isPositive
         groups = batch.groups
-        scores = batch.scores
-        weights = batch.weights
-        tasks = batch.tasks
-        documentScores = batch.documentScores
+        scores = isObserved ? batch.scores : []
+        weights = isObserved ? batch.weights : []
+        tasks = isObserved ? batch.tasks : []
+        documentScores = isObserved ? batch.documentScores : []
         (number, total, epoch) = (context.number, context.total, context.epoch)
         startingScale = MatrixExpression(scale, on: tape)
         self.scale = scale.value[0, 0]
