@@ -106,12 +106,16 @@ let package = Package(
             path: "Tests/SemblanceTestSupport",
             swiftSettings: swiftSettings
         ),
+        .target(name: "CAllocationProbe", path: "Tests/CAllocationProbe", cSettings: [.treatAllWarnings(as: .error)]),
         tests(of: "SemblanceNumerics", ["SemblanceNumerics", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceText", ["SemblanceText"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceEncoders", ["SemblanceEncoders", "CSemblanceKernels"], resources: [.copy("Fixtures")]),
         tests(
             of: "SemblanceRetrieval",
-            ["SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText", "CSemblanceFAISS", "CSemblanceKernels"],
+            [
+                "SemblanceRetrieval", "SemblanceEvaluation", "CSemblanceText", "CSemblanceFAISS", "CSemblanceKernels",
+                "CAllocationProbe",
+            ],
             resources: [.copy("Fixtures")]
         ),
         tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),

@@ -8,6 +8,9 @@
 
 enum { INNER_PRODUCT, SQUARED_L2 };
 
+/// Floats that are asked for ahead of a scan: past the end of a page, where the CPU's own prefetching stops.
+enum { AHEAD = 2048 };
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -187,6 +190,7 @@ reach_512(const float *scores, float offset, float weight, const float *slack, c
         size_t r = 0;                                                                                                 \
         for (; r + 4 <= count; r += 4) {                                                                              \
             const float *four = rows + r * d;                                                                         \
+            for (size_t p = 0; p < 4 * d; p += 16) __builtin_prefetch(four + p + AHEAD);                              \
             const float *const next[4] = {four, four + d, four + 2 * d, four + 3 * d};                                \
             rows_##LEVEL(query, next, 4, d, metric, out + r);                                                         \
         }                                                                                                             \

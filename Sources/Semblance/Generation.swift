@@ -15,6 +15,14 @@ final class Generation: Sendable {
         /// Of the fields, in this process.
         var metadata: Int
 
+        init(number: UInt32, passages: Int, hash: UInt64, metadata: Int) {
+            (self.number, self.passages, self.hash, self.metadata) = (number, passages, hash, metadata)
+        }
+
+        init(number: UInt32, _ head: DocumentRecord.Head) {
+            self.init(number: number, passages: head.passages, hash: head.hash, metadata: head.metadata.hashValue)
+        }
+
         /// The ids of its vectors.
         var rows: [Int64] { (0..<passages).map { PassageID(document: number, passage: $0).row } }
     }
@@ -37,6 +45,7 @@ final class Generation: Sendable {
     let configuration: SearchConfiguration
     let vectors: VectorIndex
     let splitter: PassageSplitter?
+    let words: WordFiles
     /// Published together with the vectors.
     let searchable: Mutex<Searchable>
     let table: Mutex<Table>
@@ -46,7 +55,8 @@ final class Generation: Sendable {
         embedder: Embedder,
         fingerprint: String,
         configuration: SearchConfiguration,
-        vectors: VectorIndex
+        vectors: VectorIndex,
+        place: SearchPlace
     ) throws {
         self.layout = layout
         self.embedder = embedder
@@ -57,6 +67,11 @@ final class Generation: Sendable {
         splitter = try configuration.passages.map { try PassageSplitter($0, tokenizer: tokenizer) }
         searchable = Mutex(Searchable(lexical: try LexicalIndex(configuration: configuration.lexical)))
         table = Mutex(Table())
+        words = WordFiles(
+            folder: place(layout.words),
+            files: place.files,
+            leastCount: max(1, vectors.maintenance.sealingCount / 4)
+        )
     }
 
     private enum Attribute {
@@ -66,7 +81,7 @@ final class Generation: Sendable {
 
     static func create(
         _ layout: SearchLayout,
-        in folder: URL,
+        in place: SearchPlace,
         with embedder: Embedder,
         configuration: SearchConfiguration,
         durability: Durability,
@@ -74,13 +89,11 @@ final class Generation: Sendable {
         compute: ComputeOptions
     ) throws -> Generation {
         try configuration.validate()
-        let model = folder.appending(path: layout.model)
-        try embedder.write(to: model)
-        let fingerprint = try SearchLayout.fingerprint(of: model)
+        let fingerprint = try place.models.write(embedder, as: layout.model)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let vectors = try VectorIndex.create(
-            at: folder.appending(path: layout.vectors),
+            at: place(layout.vectors),
             dimension: embedder.dimension,
             metric: configuration.metric,
             kind: configuration.kind,
@@ -90,98 +103,82 @@ final class Generation: Sendable {
             ],
             durability: durability,
             maintenance: maintenance,
-            options: compute
+            options: compute,
+            files: place.files
         )
         return try Generation(
             layout: layout,
             embedder: embedder,
             fingerprint: fingerprint,
             configuration: configuration,
-            vectors: vectors
+            vectors: vectors,
+            place: place
         )
     }
 
     static func open(
         _ layout: SearchLayout,
-        in folder: URL,
+        in place: SearchPlace,
         fingerprint: String,
         readOnly: Bool,
         durability: Durability,
         maintenance: MaintenanceConfiguration,
         compute: ComputeOptions
     ) throws -> Generation {
-        let model = folder.appending(path: layout.model)
-        func mismatch(_ path: URL, _ what: String) -> SearchIndexError {
-            SearchIndexError(code: .mismatch, message: "\(path.path) \(what); put it back, or build the index anew")
+        func mismatch(_ name: String, _ what: String) -> SearchIndexError {
+            SearchIndexError(code: .mismatch, message: "\(place(name)) \(what); put it back, or build the index anew")
         }
-        guard FileManager.default.fileExists(atPath: model.path) else { throw mismatch(model, "is missing") }
-        guard try SearchLayout.fingerprint(of: model) == fingerprint else {
-            throw mismatch(model, "is damaged or another model than the one that made the vectors")
+        guard let found = try place.models.fingerprint(of: layout.model) else {
+            throw mismatch(layout.model, "is missing")
         }
-        let place = folder.appending(path: layout.vectors)
-        guard FileManager.default.fileExists(atPath: place.path) else { throw mismatch(place, "is missing") }
+        guard found == fingerprint else {
+            throw mismatch(layout.model, "is damaged or another model than the one that made the vectors")
+        }
+        guard place.files.exists(place(layout.vectors)) else { throw mismatch(layout.vectors, "is missing") }
         let (vectors, attributes) = try VectorIndex.openWithAttributes(
-            at: place,
+            at: place(layout.vectors),
             readOnly: readOnly,
             durability: durability,
             maintenance: maintenance,
-            options: compute
+            options: compute,
+            files: place.files
         )
-        let embedder = try Embedder(contentsOf: model)
+        let embedder = try place.models.read(layout.model)
         guard attributes[Attribute.model] == fingerprint, vectors.dimension == embedder.dimension,
             let configuration = attributes[Attribute.configuration].flatMap({
                 try? JSONDecoder().decode(SearchConfiguration.self, from: Data($0.utf8))
             })
-        else { throw mismatch(place, "belongs to another index or model") }
+        else { throw mismatch(layout.vectors, "belongs to another index or model") }
         let generation = try Generation(
             layout: layout,
             embedder: embedder,
             fingerprint: fingerprint,
             configuration: configuration,
-            vectors: vectors
+            vectors: vectors,
+            place: place
         )
         try generation.read(workers: Workers.shared(threads: compute.threads))
+        if !readOnly { generation.keepUp() }
         return generation
     }
 
-    /// Reads words, fields and ids of all documents.
-    private func read(workers: Workers) throws {
-        let (snapshot, _) = vectors.snapshot {}
-        var (searchable, table) = (searchable.withLock { $0 }, Table())
-        var texts: [(number: UInt32, text: String)] = []
-        func index() throws {
-            try searchable.lexical.insert(texts, workers: workers)
-            texts.removeAll(keepingCapacity: true)
+    /// Ends the changes; what isn't saved of the words is.
+    func close() async throws {
+        await words.settle()
+        if vectors.isWritable {
+            let (index, stamps) = wordsNow()
+            // What can't be saved is read from the documents when the index is opened.
+            try? await Workers.maintenance.run { [words] _ in try words.saveAll(index, stamps: stamps) }
         }
-        try snapshot.forEachPayload(where: { PassageID(row: $0).passage == 0 }) { row, bytes in
-            let number = PassageID(row: row).document
-            let head = try DocumentRecord.head(of: bytes)
-            let record = try DocumentRecord(reading: bytes)
-            table.next = max(table.next, number + 1)
-            // Two versions of a document are there only after a repair: the newer one counts.
-            if let other = table.entries[head.id] {
-                if other.number > number { return }
-                try index()
-                if let bytes = try snapshot.payload(of: other.rows[0]) {
-                    let old = try DocumentRecord(reading: bytes).document
-                    try searchable.lexical.remove([(other.number, old.content)])
-                    searchable.metadata.remove(number: other.number, old.metadata)
-                }
-            }
-            texts.append((number, record.document.content))
-            searchable.metadata.insert(number: number, head.metadata)
-            table.entries[head.id] = Entry(
-                number: number,
-                passages: head.passages,
-                hash: head.hash,
-                metadata: head.metadata.hashValue
-            )
-            if texts.count == 16_384 { try index() }
-        }
-        try index()
-        let (result, read) = (searchable, table)
-        self.searchable.withLock { $0 = result }
-        self.table.withLock { $0 = read }
+        try await vectors.close()
+    }
+
+    /// Sees to the words' files in the background.
+    func keepUp() { words.keepUp(wordsNow, with: searchable.withLock { $0.lexical }) }
+
+    private func wordsNow() -> (LexicalIndex, [UInt32: UInt64]) {
+        let (index, entries) = (searchable.withLock { $0.lexical }, table.withLock { $0.entries })
+        return (index, Dictionary(entries.values.lazy.map { ($0.number, $0.hash) }) { $1 })
     }
 
     /// Vectors of no document, which only a repair leaves.

@@ -88,6 +88,12 @@ extension Generation {
     static func check(_ documents: [SearchDocument]) throws {
         var ids: Set<String> = []
         for (index, document) in documents.enumerated() {
+            guard !document.id.isEmpty else {
+                throw SearchIndexError(
+                    code: .unusableDocument,
+                    message: "document \(index + 1) has an empty id: give it one of its own"
+                )
+            }
             guard ids.insert(document.id).inserted else {
                 throw SearchIndexError(
                     code: .repeatedIdentifier,
@@ -258,6 +264,7 @@ extension Generation {
                 }
             }
         }
+        keepUp()
         return fresh.withLock { $0?.removed.count ?? 0 }
     }
 }

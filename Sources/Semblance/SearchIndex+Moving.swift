@@ -1,4 +1,3 @@
-internal import Foundation
 public import SemblanceEncoders
 internal import SemblanceNumerics
 internal import SemblanceRetrieval
@@ -26,10 +25,13 @@ extension SearchIndex {
             )
         }
         defer { gate.endNoting() }
-        let layout = SearchLayout(generation: old.layout.generation + 1)
+        try settleManifest()
+        // What a move left that failed; what can't be removed now has its number to itself.
+        old.layout.removeOthers(in: place)
+        let layout = try old.layout.next(in: place)
         let new = try Generation.create(
             layout,
-            in: folder,
+            in: place,
             with: embedder,
             configuration: configuration ?? old.configuration,
             durability: durability,
@@ -48,15 +50,31 @@ extension SearchIndex {
             defer { gate.open() }
             try await copy(Array(gate.takeNoted()), from: old, to: new)
             try await new.vectors.flush()
-            try layout.write(to: folder, fingerprint: new.fingerprint)
+            isUnsettled.withLock { $0 = true }
+            try layout.write(to: place, fingerprint: new.fingerprint)
             generation.withLock { $0 = new }
+            isUnsettled.withLock { $0 = false }
         } catch {
+            await new.words.settle()
             try? await new.vectors.close()
-            remove(layout)
+            if isUnsettled.withLock({ $0 }) { try? settleManifest() } else { layout.remove(from: place) }
             throw error
         }
+        await old.words.settle()
         try? await old.vectors.close()
-        remove(old.layout)
+        old.layout.remove(from: place)
+    }
+
+    /// Makes certain that the manifest names the generation that is current. Until then both are there, and nothing is
+    /// changed.
+    private func settleManifest() throws {
+        try isUnsettled.withLock { isUnsettled in
+            guard isUnsettled else { return }
+            let now = current
+            try now.layout.write(to: place, fingerprint: now.fingerprint)
+            isUnsettled = false
+            now.layout.removeOthers(in: place)
+        }
     }
 
     /// Makes the documents under some ids in one generation what they are in another.
@@ -71,12 +89,6 @@ extension SearchIndex {
         }
     }
 
-    private func remove(_ layout: SearchLayout) {
-        for name in [layout.model, layout.vectors] {
-            try? FileManager.default.removeItem(at: folder.appending(path: name))
-        }
-    }
-
     /// Runs a change of some documents on the generation that is current, and keeps that in place meanwhile.
     func withGeneration<Result>(
         changing ids: [String],
@@ -84,6 +96,7 @@ extension SearchIndex {
     ) async throws -> Result {
         await gate.enter()
         defer { gate.leave(ids) }
+        try settleManifest()
         return try await body(current)
     }
 }

@@ -30,6 +30,7 @@ extension SearchIndex {
         where filter: Filter? = nil,
         options: SearchOptions = SearchOptions()
     ) async throws -> [[SearchHit]] {
+        try options.validate()
         let generation = current
         let needsVectors = options.mode != .lexical
         let queries =
@@ -52,13 +53,14 @@ extension SearchIndex {
 
     /// How a search by meaning would go through the vectors, and how many documents the filter leaves.
     ///
-    /// - Throws: ``RetrievalError`` with code `.invalidArgument` for a filter out of its range.
+    /// - Throws: ``RetrievalError`` with code `.invalidArgument` for a filter or an option out of its range.
     public func explain(
         count: Int = 10,
         where filter: Filter? = nil,
         options: SearchOptions = SearchOptions()
     ) throws -> SearchExplanation {
-        try current.explain(count: count, where: filter, options: options)
+        try options.validate()
+        return try current.explain(count: count, where: filter, options: options)
     }
 
     /// Where a text has the words of a query, as the index reads words.
@@ -129,8 +131,6 @@ extension Generation {
         workers: Workers,
         cancellation: Cancellation
     ) throws -> [[SearchHit]] {
-        try options.diversity?.validate()
-        if case .hybrid(let fusion) = options.mode { try fusion.validate(lists: 2) }
         let snapshot = try snapshot(filter)
         guard count > 0 else { return texts.map { _ in [] } }
         let candidates = max(count, options.candidates ?? max(SearchOptions.leastCandidates, min(count, 1 << 20) * 5))

@@ -15,11 +15,11 @@ internal import Synchronization
 /// or not at all, and on the disk when its call returns (see ``Durability``). One process writes; others may open the
 /// folder for reading.
 ///
-/// The folder holds `manifest.json`, which names the folders of the model (a sentence-transformers folder) and of the
-/// vectors (a ``VectorIndex`` with the documents beside the vectors), and has the model's fingerprint: files of another
-/// index or model are refused.
+/// The folder holds `manifest.json`, which names the folders of the model (a sentence-transformers folder), of the
+/// vectors (a ``VectorIndex`` with the documents beside the vectors) and of the words, and has the model's fingerprint:
+/// files of another index or model are refused.
 public final class SearchIndex: Sendable {
-    let folder: URL
+    let place: SearchPlace
     let compute: ComputeOptions
     let durability: Durability
     let maintenance: MaintenanceConfiguration
@@ -27,16 +27,20 @@ public final class SearchIndex: Sendable {
     /// What is searched and changed; replaced when the index has moved to another model.
     let generation: Mutex<Generation>
     let gate = ChangeGate()
+    /// Whether the manifest may name another generation than the one that is current, as writing it failed.
+    let isUnsettled = Mutex(false)
+    /// Held while the state is read anew.
+    private let refreshing = Mutex(())
 
     init(
-        folder: URL,
+        place: SearchPlace,
         compute: ComputeOptions,
         durability: Durability,
         maintenance: MaintenanceConfiguration,
         isReadOnly: Bool,
         generation: Generation
     ) {
-        self.folder = folder
+        self.place = place
         self.compute = compute
         self.durability = durability
         self.maintenance = maintenance
@@ -87,7 +91,7 @@ public final class SearchIndex: Sendable {
         let pending = try AtomicFolder(replacing: folder, overwriting: overwriting)
         defer { pending.discard() }
         let index = try fill(
-            pending.fresh,
+            SearchPlace(pending.fresh),
             with: embedder,
             configuration: configuration,
             durability: .manual,
@@ -126,8 +130,9 @@ public final class SearchIndex: Sendable {
         return try open(at: folder, durability: durability, maintenance: maintenance, compute: compute)
     }
 
-    private static func fill(
-        _ folder: URL,
+    /// An index without documents, in a folder that is there.
+    static func fill(
+        _ place: SearchPlace,
         with embedder: Embedder,
         configuration: SearchConfiguration,
         durability: Durability,
@@ -137,22 +142,63 @@ public final class SearchIndex: Sendable {
         let layout = SearchLayout(generation: 1)
         let generation = try Generation.create(
             layout,
-            in: folder,
+            in: place,
             with: embedder,
             configuration: configuration,
             durability: durability,
             maintenance: maintenance,
             compute: compute
         )
-        try layout.write(to: folder, fingerprint: generation.fingerprint)
+        try layout.write(to: place, fingerprint: generation.fingerprint)
         return SearchIndex(
-            folder: folder,
+            place: place,
             compute: compute,
             durability: durability,
             maintenance: maintenance,
             isReadOnly: false,
             generation: generation
         )
+    }
+
+    /// Opens the index in a folder, or makes an empty one where there is none yet: a service's first start and every
+    /// other one.
+    ///
+    /// - Parameters:
+    ///   - embedder: the model of a new index. One that is there has its own, and this isn't asked for; see
+    ///     ``move(to:configuration:)``.
+    ///   - configuration: how a new index is made; where it is `nil`, the default, as ``SearchConfiguration/init()`` says,
+    ///     and one that is there is opened however it is made.
+    /// - Throws: as ``create(at:with:configuration:durability:maintenance:compute:)`` and
+    ///   ``open(at:readOnly:durability:maintenance:compute:)``; ``SearchIndexError`` with code `.mismatch` where the index
+    ///   that is there has another configuration; what `embedder` throws.
+    public static func openOrCreate(
+        at folder: URL,
+        with embedder: @autoclosure () async throws -> Embedder,
+        configuration: SearchConfiguration? = nil,
+        durability: Durability = .everyWrite,
+        maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
+        compute: ComputeOptions = ComputeOptions()
+    ) async throws -> SearchIndex {
+        guard FileManager.default.fileExists(atPath: folder.appending(path: SearchLayout.manifest).path) else {
+            return try await create(
+                at: folder,
+                with: embedder(),
+                configuration: configuration ?? SearchConfiguration(),
+                durability: durability,
+                maintenance: maintenance,
+                compute: compute
+            )
+        }
+        let index = try open(at: folder, durability: durability, maintenance: maintenance, compute: compute)
+        if let configuration, configuration != index.configuration {
+            try await index.close()
+            throw SearchIndexError(
+                code: .mismatch,
+                message:
+                    "\(folder.path) holds an index of another configuration: open it as it is, or move it to this one"
+            )
+        }
+        return index
     }
 
     // MARK: Opening
@@ -163,7 +209,8 @@ public final class SearchIndex: Sendable {
     /// - Parameters: as for ``VectorIndex/open(at:readOnly:durability:maintenance:options:)``.
     /// - Throws: ``SearchIndexError`` where a file is missing or of another index; ``RetrievalError`` with code
     ///   `.damagedFile`; ``FileError`` with code `.locked` where another one writes.
-    /// - Complexity: O(bytes of all documents): words and fields are read anew.
+    /// - Complexity: O(bytes of all documents), as they are checked, and their fields are read; words are read only of
+    ///   documents whose words no file has.
     public static func open(
         at folder: URL,
         readOnly: Bool = false,
@@ -171,19 +218,35 @@ public final class SearchIndex: Sendable {
         maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
         compute: ComputeOptions = ComputeOptions()
     ) throws -> SearchIndex {
-        let (layout, fingerprint) = try SearchLayout.read(from: folder)
+        try open(
+            in: SearchPlace(folder),
+            readOnly: readOnly,
+            durability: durability,
+            maintenance: maintenance,
+            compute: compute
+        )
+    }
+
+    static func open(
+        in place: SearchPlace,
+        readOnly: Bool = false,
+        durability: Durability = .everyWrite,
+        maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
+        compute: ComputeOptions = ComputeOptions()
+    ) throws -> SearchIndex {
+        let (layout, fingerprint) = try SearchLayout.read(from: place)
         let generation = try Generation.open(
             layout,
-            in: folder,
+            in: place,
             fingerprint: fingerprint,
             readOnly: readOnly,
             durability: durability,
             maintenance: maintenance,
             compute: compute
         )
-        if !readOnly { layout.removeOthers(in: folder) }
+        if !readOnly { layout.removeOthers(in: place) }
         return SearchIndex(
-            folder: folder,
+            place: place,
             compute: compute,
             durability: durability,
             maintenance: maintenance,
@@ -192,14 +255,59 @@ public final class SearchIndex: Sendable {
         )
     }
 
+    /// Brings an index that was opened for reading to the state of its folder: every search that begins after this
+    /// returned sees all changes that returned, in the process that writes, before this was called, and a move to another
+    /// model.
+    ///
+    /// Searches under way keep the state they have. An index that isn't one for reading is always in its last state.
+    ///
+    /// - Throws: as ``open(at:readOnly:durability:maintenance:compute:)``; the index then stays in the state it has.
+    /// - Complexity: O(documents) numbers are compared, and what changed is read.
+    public func refresh() async throws {
+        guard isReadOnly else { return }
+        let workers = Workers.shared(threads: compute.threads)
+        // One after the other, so that none brings back an older state.
+        try await workers.run { _ in try self.refreshing.withLock { _ in try self.refreshNow(workers) } }
+    }
+
+    private func refreshNow(_ workers: Workers) throws {
+        while true {
+            let (layout, fingerprint) = try SearchLayout.read(from: place)
+            let old = current
+            do {
+                if layout == old.layout { return try old.refresh(workers: workers) }
+                let new = try Generation.open(
+                    layout,
+                    in: place,
+                    fingerprint: fingerprint,
+                    readOnly: true,
+                    durability: durability,
+                    maintenance: maintenance,
+                    compute: compute
+                )
+                return generation.withLock { $0 = new }
+            } catch {
+                // It may have moved to another model meanwhile.
+                guard try SearchLayout.read(from: place).layout != layout else { throw error }
+            }
+        }
+    }
+
     /// Ends the changes and lets go of the folder; see ``VectorIndex/close()``.
-    public func close() async throws { try await current.vectors.close() }
+    public func close() async throws { try await current.close() }
 
     /// See ``VectorIndex/compact()``.
     public func compact() async throws { try await current.vectors.compact() }
 
     /// See ``VectorIndex/settle()``.
-    public func settle() async { await current.vectors.settle() }
+    public func settle() async {
+        let generation = current
+        await generation.vectors.settle()
+        await generation.words.settle()
+    }
+
+    /// See ``VectorIndex/maintenanceFailure``.
+    public var maintenanceFailure: (any Error)? { current.vectors.maintenanceFailure }
 
     /// See ``VectorIndex/flush()``.
     public func flush() async throws { try await current.vectors.flush() }

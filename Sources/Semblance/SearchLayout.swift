@@ -7,6 +7,10 @@ struct SearchLayout: Hashable, Sendable {
 
     var model: String { "model-\(generation)" }
     var vectors: String { "vectors-\(generation)" }
+    /// What may be missing: the words of the documents.
+    var words: String { "words-\(generation)" }
+
+    private var names: [String] { [model, vectors, words] }
 
     static let manifest = "manifest.json"
 
@@ -20,32 +24,29 @@ struct SearchLayout: Hashable, Sendable {
     }
 
     /// Makes this the generation that is opened, in one step.
-    func write(to folder: URL, fingerprint: String) throws {
+    func write(to place: SearchPlace, fingerprint: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        try AtomicFile.write(
+        try place.files.write(
             encoder.encode(Manifest(generation: generation, model: fingerprint)),
-            to: folder.appending(path: Self.manifest)
+            to: place(Self.manifest)
         )
     }
 
-    static func read(from folder: URL) throws -> (layout: SearchLayout, fingerprint: String) {
-        let file = folder.appending(path: manifest)
-        guard FileManager.default.fileExists(atPath: file.path) else {
+    static func read(from place: SearchPlace) throws -> (layout: SearchLayout, fingerprint: String) {
+        let file = place(manifest)
+        guard place.files.exists(file) else {
             throw SearchIndexError(
                 code: .notAnIndex,
-                message: "\(folder.path) holds no search index (\(manifest) is missing): build one there"
+                message: "\(place.path) holds no search index (\(manifest) is missing): build one there"
             )
         }
         struct Versioned: Decodable { var format: Int }
-        let data: Data
-        do { data = try Data(contentsOf: file) } catch {
-            throw FileError(.unreadable, message: "\(file.path) can't be read: \(error.localizedDescription)")
-        }
+        let data = try unsafe place.files.read(file).withBytes { unsafe Data($0) }
         if let found = try? JSONDecoder().decode(Versioned.self, from: data), found.format != Manifest.currentFormat {
             throw SearchIndexError(
                 code: .notAnIndex,
-                message: "\(file.path): format \(found.format) is not known, only \(Manifest.currentFormat): "
+                message: "\(file): format \(found.format) is not known, only \(Manifest.currentFormat): "
                     + "build the index anew"
             )
         }
@@ -55,29 +56,28 @@ struct SearchLayout: Hashable, Sendable {
         } catch {
             throw SearchIndexError(
                 code: .notAnIndex,
-                message: "\(file.path) is no manifest of a search index: \(error)"
+                message: "\(file) is no manifest of a search index: \(error)"
             )
         }
     }
 
+    /// The next generation, of whose folders none is there.
+    func next(in place: SearchPlace) throws -> SearchLayout {
+        let names = Set(try place.files.names(in: place.path))
+        var next = SearchLayout(generation: generation + 1)
+        while !names.isDisjoint(with: next.names) { next = SearchLayout(generation: next.generation + 1) }
+        return next
+    }
+
     /// Removes what an interrupted move left.
-    func removeOthers(in folder: URL) {
-        let files = FileManager.default
-        for name in (try? files.contentsOfDirectory(atPath: folder.path)) ?? [] where name != model && name != vectors {
-            if name.hasPrefix("model-") || name.hasPrefix("vectors-") {
-                try? files.removeItem(at: folder.appending(path: name))
-            }
+    func removeOthers(in place: SearchPlace) {
+        for name in (try? place.files.names(in: place.path)) ?? [] where !names.contains(name) {
+            if ["model-", "vectors-", "words-"].contains(where: name.hasPrefix) { place.remove(name) }
         }
     }
 
-    /// A digest of all files of a model, with their names.
-    static func fingerprint(of folder: URL) throws -> String {
-        var digest = SHA256()
-        for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() {
-            let file = folder.appending(path: name)
-            let isFolder = try file.resourceValues(forKeys: [.isDirectoryKey]).isDirectory ?? false
-            if !isFolder { digest.update("\(name)\n\(try SHA256.digest(of: file))\n") }
-        }
-        return digest.finalize()
+    /// Removes all that is of this generation.
+    func remove(from place: SearchPlace) {
+        for name in names { place.remove(name) }
     }
 }

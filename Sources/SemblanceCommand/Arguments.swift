@@ -7,10 +7,35 @@ extension OptimizerConfiguration.Rule: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension NegativeSource: ExpressibleByArgument {}
 extension MiningConfiguration.Pick: ExpressibleByArgument {}
+extension MiningConfiguration.Mixture: ExpressibleByArgument {}
+extension BatchComposition.Kind: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Role: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}
 extension RankFusion.Method: ExpressibleByArgument {}
+
+extension SearchMode: ExpressibleByArgument {
+    /// A mode in words.
+    public init?(argument: String) { try? self.init(parsing: argument) }
+}
+
+extension MiningConfiguration: ExpressibleByArgument {
+    /// A method by its name.
+    public init?(argument: String) { self.init(named: argument) }
+    /// The names of the methods.
+    public static var allValueStrings: [String] { named.map(\.name) }
+    /// Nothing that a help page could show.
+    public var defaultValueDescription: String { "" }
+}
+
+extension TextAugmentation: ExpressibleByArgument {
+    /// An augmentation by its name.
+    public init?(argument: String) { self.init(named: argument) }
+    /// The names of the augmentations.
+    public static var allValueStrings: [String] { named.map(\.name) }
+    /// Nothing that a help page could show.
+    public var defaultValueDescription: String { "" }
+}
 
 extension IndexKind: ExpressibleByArgument {
     /// A kind in words.

@@ -56,7 +56,12 @@ private final class ProgressMeter: @unchecked Sendable {
             case .mined(let report):
                 line("mined \(report.negatives) hard negatives for \(report.rows) rows")
             case .evaluated(let step, let report):
-                line("step \(step): ndcg@10 \(report.value(of: .ndcg(10)).formatted(digits: 4)) on the development set")
+                line("step \(step): \(report.metric) \(report.score.formatted(digits: 4)) on the development set")
+            case .guarded(let evaluation):
+                line(
+                    "step \(evaluation.step): ndcg@10 \(evaluation.mean.formatted(digits: 4)) on the guard sets"
+                        + (evaluation.step == 0 ? "" : ", \(evaluation.loss.formatted(digits: 4)) lost")
+                )
             case .warning(let warning): line("warning: \(warning)")
             case .checkpoint, .finished: break
             }

@@ -20,6 +20,8 @@ struct EmbedCommand: AsyncParsableCommand {
     var role = Role.document
     @Option(help: "Keep the first so many components.")
     var dimension: Int?
+    @Option(help: "Use the first so many of the model's layers.")
+    var layers: Int?
     @Flag(help: "Scale to unit length, whatever the model says.")
     var normalize = false
     @OptionGroup var outputOptions: OutputOptions
@@ -27,7 +29,8 @@ struct EmbedCommand: AsyncParsableCommand {
 
     func run() async throws {
         try checkOutput(output, overwriting: outputOptions.overwrite)
-        let embedder = try Embedder(contentsOf: URL(path: model))
+        let opened = try Embedder(contentsOf: URL(path: model))
+        let embedder = try layers.map(opened.keepingLayers) ?? opened
         let lines = try TextLines.read(from: URL(path: texts))
         let workers = Workers.shared(threads: common.threads)
         let options = Embedder.Options(

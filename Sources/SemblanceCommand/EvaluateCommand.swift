@@ -5,8 +5,9 @@ internal import Semblance
 struct EvaluateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measures how well a model finds the relevant documents of a BEIR folder.",
+        abstract: "Measures how well a model finds the relevant documents of a BEIR folder, or orders scored pairs.",
         discussion: """
+            Scored pairs are a .tsv or .jsonl file; cosines are correlated with their scores. \
             Values come with 95 % bootstrap intervals; a baseline with a paired randomisation test on ndcg@10. \
             `--mode all` searches by meaning, by words and by both, and tests each against each.
             """
@@ -14,7 +15,9 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     @Argument(help: "A model folder.")
     var model: String
-    @Argument(help: "A BEIR folder: corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv.")
+    @Argument(
+        help: "A BEIR folder (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv), or scored pairs (.tsv, .jsonl)."
+    )
     var folder: String
     @Option(help: "The split.")
     var split = "test"
@@ -26,20 +29,34 @@ struct EvaluateCommand: AsyncParsableCommand {
     var fusion = RankFusion.Method.reciprocalRank
     @Option(help: ArgumentHelp("What meaning and words weigh in it.", valueName: "dense,lexical"))
     var weights = Weights(values: [1, 1])
+    @Option(help: "Compare the first so many components of the embeddings (dense alone).")
+    var dimension: Int?
+    @Option(help: "Use the first so many of the model's layers.")
+    var layers: Int?
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
+    @Option(help: "A JSON Lines file that is written: each query's id and metrics.")
+    var perQuery: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        if dimension != nil, mode != .dense {
+            throw ValidationError("--dimension is for --mode dense: leave one of them out")
+        }
         if mode == .all, baseline != nil {
             throw ValidationError("--mode all compares the modes with each other: give no --baseline")
+        }
+        if mode == .all, perQuery != nil {
+            throw ValidationError("--per-query is of one mode: name it, and not all")
         }
     }
 
     func run() async throws {
+        if isScoredPairs(folder) { return try await correlate(on: SimilarityDataset(contentsOf: URL(path: folder))) }
         let dataset = try RetrievalDataset(contentsOf: URL(path: folder), split: split)
         if mode == .all { return try await compareModes(on: dataset) }
         let report = try await evaluate(model, on: dataset, by: [mode])[0]
+        if let perQuery { try JSONLines.write(QueryMetrics.rows(of: report), to: URL(path: perQuery)) }
         var result = EvaluationResult(summary: report.summary)
         if let baseline {
             let other =
@@ -57,15 +74,42 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
     }
 
+    /// The model in a folder, or its first layers.
+    private func open(_ model: String) throws -> Embedder {
+        let embedder = try Embedder(contentsOf: URL(path: model))
+        return try layers.map(embedder.keepingLayers) ?? embedder
+    }
+
+    private func correlate(on dataset: SimilarityDataset) async throws {
+        var systems: [(name: String, report: SimilarityReport)] = []
+        for name in [model] + (baseline.map { [$0] } ?? []) {
+            let report = try await Evaluator.similarity(
+                open(name),
+                on: dataset,
+                dimension: dimension,
+                compute: common.compute
+            )
+            systems.append((name, report))
+        }
+        let result = SimilarityResult(report: systems[0].report, baseline: systems.dropFirst().first?.report)
+        try common.console.result(result) { systems.map { table($0.name, $0.report) }.joined(separator: "\n") }
+    }
+
     private func evaluate(
         _ model: String,
         on dataset: RetrievalDataset,
         by modes: [EvaluatedMode]
     ) async throws -> [RetrievalReport] {
-        let embedder = try Embedder(contentsOf: URL(path: model))
+        let embedder = try open(model)
         if modes == [.dense] {
             return [
-                try await Evaluator.retrieval(embedder, on: dataset, through: through, compute: common.compute)
+                try await Evaluator.retrieval(
+                    embedder,
+                    on: dataset,
+                    through: through,
+                    dimension: dimension,
+                    compute: common.compute
+                )
             ]
         }
         return try await Evaluator.retrieval(
@@ -175,6 +219,54 @@ private struct EvaluationResult: Encodable {
         try container.encodeIfPresent(baseline, forKey: .baseline)
         try container.encodeIfPresent(pValue, forKey: .pValue)
     }
+}
+
+/// A line of `--per-query`: `{"ndcg@10": 0.63, …, "query": "q1"}`.
+private struct QueryMetrics: Encodable {
+    let query: String
+    let values: [RetrievalMetric: Double]
+
+    static func rows(of report: RetrievalReport) -> [QueryMetrics] {
+        report.queries.enumerated().map { index, query in
+            QueryMetrics(query: query, values: report.values.mapValues { $0[index] })
+        }
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case query
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try values.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(query, forKey: .query)
+    }
+}
+
+/// The JSON of `evaluate` on scored pairs: the report's fields, and beside them the baseline's.
+private struct SimilarityResult: Encodable {
+    let report: SimilarityReport
+    let baseline: SimilarityReport?
+
+    private enum CodingKeys: String, CodingKey { case baseline }
+
+    func encode(to encoder: any Encoder) throws {
+        try report.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(baseline, forKey: .baseline)
+    }
+}
+
+/// Whether a path names scored pairs, not a folder.
+func isScoredPairs(_ path: String) -> Bool { ["tsv", "jsonl"].contains(URL(path: path).pathExtension) }
+
+/// A system's correlations, for a person.
+func table(_ name: String, _ report: SimilarityReport) -> String {
+    let lines = [("spearman", report.spearman), ("pearson", report.pearson)].map { metric, estimate in
+        "  \(metric.padding(toLength: 14, withPad: " ", startingAt: 0))\(estimate.value.formatted(digits: 4))  "
+            + "[\(estimate.low.formatted(digits: 4)), \(estimate.high.formatted(digits: 4))]"
+    }
+    return (["\(name) (\(report.pairs) pairs)"] + lines).joined(separator: "\n")
 }
 
 /// Metrics of systems side by side, for a person.

@@ -12,13 +12,16 @@ struct MineCommand: AsyncParsableCommand {
 
     /// Sources that look for negatives; those in the rows are there already.
     enum Source: String, ExpressibleByArgument, CaseIterable {
-        case dense, lexical, siblings
+        case dense, lexical, siblings, related, guided, random
 
         var negativeSource: NegativeSource {
             switch self {
             case .dense: .mined
             case .lexical: .lexical
             case .siblings: .siblings
+            case .related: .related
+            case .guided: .guided
+            case .random: .random
             }
         }
     }
@@ -33,10 +36,12 @@ struct MineCommand: AsyncParsableCommand {
     var corpus: String?
     @Option(help: "Negatives for each row.")
     var perRow = 5
-    @Option(help: "The first rank considered, from 0.")
-    var rankFrom = MiningConfiguration().rankFrom
-    @Option(help: "The rank before which to stop.")
-    var rankTo = MiningConfiguration().rankTo
+    @Option(help: "A method by name; the options below change it. (default: topk-percpos)")
+    var method: MiningConfiguration?
+    @Option(help: "The first rank considered, from 0. (default: \(MiningConfiguration().rankFrom))")
+    var rankFrom: Int?
+    @Option(help: "The rank before which to stop. (default: \(MiningConfiguration().rankTo))")
+    var rankTo: Int?
     @Option(help: "The highest similarity of a negative.")
     var maxScore: Float?
     @Option(help: "The lowest similarity of a negative.")
@@ -51,6 +56,12 @@ struct MineCommand: AsyncParsableCommand {
     var pick = MiningConfiguration().pick
     @Option(help: "Where they come from; may be given several times. (default: dense)")
     var source: [Source] = []
+    @Option(help: "What several sources give.")
+    var mixture = MiningConfiguration().mixture
+    @Option(help: "The share of hard negatives where the pick is balanced; measured unless given.")
+    var competence: Double?
+    @Option(help: "A model folder that --source guided asks; may be given several times.")
+    var guide: [String] = []
     @Option(help: "Decides random picks.")
     var seed: UInt64 = 42
     @OptionGroup var outputOptions: OutputOptions
@@ -58,17 +69,21 @@ struct MineCommand: AsyncParsableCommand {
 
     func run() async throws {
         try checkOutput(output, overwriting: outputOptions.overwrite)
-        var settings = MiningConfiguration()
-        settings.rankFrom = rankFrom
-        settings.rankTo = rankTo
-        settings.maximumScore = maxScore
-        settings.minimumScore = minScore
-        settings.margin = margin
-        settings.relativeMargin = relativeMargin
-        if maxShareOfPositive != nil || [maxScore, margin, relativeMargin].contains(where: { $0 != nil }) {
+        var settings = method ?? MiningConfiguration()
+        if let rankFrom { settings.rankFrom = rankFrom }
+        if let rankTo { settings.rankTo = rankTo }
+        if let maxScore { settings.maximumScore = maxScore }
+        if let minScore { settings.minimumScore = minScore }
+        if let margin { settings.margin = margin }
+        if let relativeMargin { settings.relativeMargin = relativeMargin }
+        let limits = [maxShareOfPositive, maxScore, margin, relativeMargin]
+        if maxShareOfPositive != nil || method == nil && limits.contains(where: { $0 != nil }) {
             settings.maximumShareOfPositive = maxShareOfPositive
         }
         settings.pick = pick
+        settings.mixture = mixture
+        settings.competence = competence
+        settings.guides = guide
         let miner = try HardNegativeMiner(settings, perRow: perRow, seed: seed, compute: common.compute)
         let rows = try JSONLines.read(TrainingPair.self, from: URL(path: pairs))
         let texts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }

@@ -22,9 +22,11 @@ struct SearchCommand: AsyncParsableCommand {
     var count = 10
     @Option(help: "Which documents may be found, by their metadata.")
     var filter: String?
-    @Flag(help: "Search by meaning and by words, fused by rank.")
+    @Option(help: "dense (by meaning, the default), lexical, hybrid, or hybrid:weighted-sum,weights=0.7/0.3.")
+    var mode: SearchMode?
+    @Flag(help: "By meaning and by words, fused by rank: --mode hybrid.")
     var hybrid = false
-    @Flag(help: "Search by words alone.")
+    @Flag(help: "By words alone: --mode lexical.")
     var lexical = false
     @Flag(help: "Say how the vectors are gone through.")
     var explain = false
@@ -33,12 +35,14 @@ struct SearchCommand: AsyncParsableCommand {
     func validate() throws {
         if queries.isEmpty, queriesFile == nil { throw ValidationError("give a query, or --queries FILE") }
         if count < 1 { throw ValidationError("--count is \(count): it must be at least 1") }
-        if hybrid, lexical { throw ValidationError("--hybrid and --lexical are alternatives: give one of them") }
+        if [hybrid, lexical, mode != nil].count(where: \.self) > 1 {
+            throw ValidationError("--mode, --hybrid and --lexical are alternatives: give one of them")
+        }
     }
 
     func run() async throws {
         let filter = try filter.map { try Filter(parsing: $0) }
-        let options = SearchOptions(mode: hybrid ? .hybrid : lexical ? .lexical : .dense)
+        let options = SearchOptions(mode: mode ?? (hybrid ? .hybrid : lexical ? .lexical : .dense))
         let index = try SearchIndex.open(at: URL(path: index), readOnly: true, compute: common.compute)
         let texts = try queries + (queriesFile.map { try TextLines.read(from: URL(path: $0)) } ?? [])
         let hits = try await index.search(texts, count: count, where: filter, options: options)

@@ -11,7 +11,7 @@ internal import Semblance
             "Results go to standard output, progress to standard error. Usage errors exit with 64, others with 1.",
         subcommands: [
             TrainCommand.self, EmbedCommand.self, IndexCommand.self, SearchCommand.self, EvaluateCommand.self,
-            MineCommand.self, QuickstartCommand.self,
+            MineCommand.self, FilterCommand.self, InterpolateCommand.self, QuickstartCommand.self,
         ]
     )
 

@@ -10,8 +10,8 @@ struct TrainCommand: AsyncParsableCommand {
         discussion: """
             PAIRS.jsonl holds one {"anchor", "positive", "negatives", "group"} a line; positive may be a list, the last two \
             may be missing. Without --base a static encoder is trained from scratch over a vocabulary learned from the \
-            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a transformer is \
-            then trained without pairs (SimCSE).
+            texts, or over --tokenizer. A file whose name ends with .txt holds one text a line instead: a model is then \
+            trained without pairs, a transformer by dropout (SimCSE), any model with --augment.
             """
     )
 
@@ -40,6 +40,13 @@ struct TrainCommand: AsyncParsableCommand {
     var learningRate: Float?
     @Option(help: "The temperature of the softmax. (default: \(Temperature().value))")
     var temperature: Float?
+    @Option(
+        help: ArgumentHelp(
+            "A method of the objective, with its defaults; may be given several times.",
+            discussion: "One of: \(MethodRegistry.names.joined(separator: ", ")). Settings go into --configuration."
+        )
+    )
+    var objective: [String] = []
     @Option(help: "The update rule. (default: \(OptimizerConfiguration().rule.rawValue))")
     var optimizer: OptimizerConfiguration.Rule?
     @Option(help: "How the learning rate falls. (default: \(TrainingConfiguration().schedule.rawValue))")
@@ -66,12 +73,33 @@ struct TrainCommand: AsyncParsableCommand {
     var negativesPerRow: Int?
     @Option(help: "Mine anew every so many epochs; once unless given.")
     var remineEvery: Int?
+    @Option(help: "Mine anew every so many steps.")
+    var remineEverySteps: Int?
+    @Option(help: "How mined negatives are kept apart from positives, by name. (default: topk-percpos)")
+    var mining: MiningConfiguration?
+    @Option(help: "A model folder that --negatives guided asks; may be given several times.")
+    var guide: [String] = []
+    @Option(help: "Change texts at random in every batch; may be given several times, one change after another.")
+    var augment: [TextAugmentation] = []
+    @Option(help: "Which rows come into a batch together. (default: \(BatchComposition().kind.rawValue))")
+    var batches: BatchComposition.Kind?
     @Option(help: "Texts to mine from, a JSON Lines file with text and title; the positives unless given.")
     var corpus: String?
-    @Option(help: "A BEIR folder to evaluate on after each epoch; the best weights are kept.")
+    @Option(
+        help: "A BEIR folder or scored pairs (.tsv, .jsonl) to evaluate on after each epoch; the best weights are kept."
+    )
     var dev: String?
     @Option(help: "The split of --dev.")
     var devSplit = "dev"
+    @Option(
+        help: ArgumentHelp(
+            "Train these numbers of leading components for use alone, 256,128,64 (Matryoshka); or the first layers with them, "
+                + "2:32,4:64 (Starbucks).",
+            valueName: "sizes"
+        )
+    )
+    var nesting: NestingSizes?
+    @OptionGroup(title: "Against forgetting") var retention: RetentionOptions
     @Option(help: "A JSON file with any of the fields of TrainingConfiguration; flags win.")
     var configuration: String?
     @Option(help: "Write a checkpoint into the output every so many steps.")
@@ -107,7 +135,15 @@ struct TrainCommand: AsyncParsableCommand {
         }
         let settings = try trainingConfiguration()
         let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
-        let development = try dev.map { try RetrievalDataset(contentsOf: URL(path: $0), split: devSplit) }
+        let development = try dev.map { path -> DevelopmentSet in
+            isScoredPairs(path)
+                ? .similarity(try SimilarityDataset(contentsOf: URL(path: path)))
+                : .retrieval(try RetrievalDataset(contentsOf: URL(path: path), split: devSplit))
+        }
+
+        let guards = try retention.guards()
+        let replayed = try retention.replay.map { try JSONLines.read(TrainingPair.self, from: URL(path: $0)) } ?? []
+        let retained = try retention.pull.map { try TextLines.read(from: URL(path: $0)) } ?? []
 
         let finished = Mutex<TrainingReport?>(nil)
         let show = common.console.trainingProgress()
@@ -136,6 +172,9 @@ struct TrainCommand: AsyncParsableCommand {
                     configuration: settings,
                     corpus: corpusTexts ?? [],
                     evaluating: development,
+                    guarding: guards,
+                    replaying: replayed,
+                    retaining: retained,
                     checkpoints: checkpoints,
                     resumingFrom: resume ? checkpointFolder : nil,
                     progress: progress
@@ -148,7 +187,19 @@ struct TrainCommand: AsyncParsableCommand {
                 "\(report.pairs) pairs, \(report.steps) steps, loss \(report.loss.formatted(digits: 4)), "
                     + "\(Int(report.pairsPerSecond)) pairs/s"
             ]
-            if let evaluation = report.evaluation { lines.append(table([("dev", evaluation.summary)])) }
+            for evaluation in report.guards {
+                lines.append(
+                    "step \(evaluation.step): guards \(evaluation.mean.formatted(digits: 4)), lost "
+                        + "\(evaluation.loss.formatted(digits: 4)): "
+                        + evaluation.scores.sorted { $0.key < $1.key }
+                        .map { "\($0.key) \($0.value.formatted(digits: 4))" }.joined(separator: ", ")
+                )
+            }
+            switch report.evaluation {
+            case .retrieval(let evaluation): lines.append(table([("dev", evaluation.summary)]))
+            case .similarity(let evaluation): lines.append(table("dev", evaluation))
+            case nil: break
+            }
             if report.suspectedFalseNegativeCount > 0 {
                 lines.append("\(report.suspectedFalseNegativeCount) suspected false negatives, the clearest:")
                 for suspect in report.suspectedFalseNegatives.prefix(3) {
@@ -165,6 +216,7 @@ struct TrainCommand: AsyncParsableCommand {
         if let batchSize { settings.batchSize = batchSize }
         if let learningRate { settings.learningRate = learningRate }
         if let temperature { settings.objective.temperature.value = temperature }
+        settings.objective.methods += try objective.map { try MethodChoice(named: $0) }
         if let optimizer { settings.optimizer.rule = optimizer }
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }
@@ -177,7 +229,22 @@ struct TrainCommand: AsyncParsableCommand {
         if let seed { settings.seed = seed }
         if !negatives.isEmpty { settings.negatives = negatives }
         if let negativesPerRow { settings.negativesPerRow = negativesPerRow }
+        if let nesting { settings.objective.nesting = nesting.configuration }
+        retention.apply(to: &settings.retention)
         if let remineEvery { settings.remineEvery = remineEvery }
+        if let remineEverySteps { settings.remineEverySteps = remineEverySteps }
+        if var method = mining {
+            method.pick = settings.mining.pick
+            method.mixture = settings.mining.mixture
+            method.competence = settings.mining.competence
+            method.guides = settings.mining.guides
+            settings.mining = method
+        }
+        if !guide.isEmpty { settings.mining.guides = guide }
+        if let first = augment.first {
+            settings.augmentation = augment.dropFirst().reduce(first) { $0.followed(by: $1) }
+        }
+        if let batches { settings.batches.kind = batches }
         if let threads = common.threads { settings.compute.threads = threads }
         if let precision = common.precision { settings.compute.precision = precision }
         try settings.validate()
@@ -210,7 +277,9 @@ private struct TrainResult: Encodable {
     let steps: Int
     let loss: Double
     let falseNegativesSuspected: Int
-    let dev: RetrievalSummary?
+    let evaluationStep: Int?
+    let dev: Development?
+    let guards: [GuardEvaluation]
 
     init(_ report: TrainingReport) {
         pairsPerSecond = report.pairsPerSecond
@@ -218,12 +287,27 @@ private struct TrainResult: Encodable {
         steps = report.steps
         loss = report.loss
         falseNegativesSuspected = report.suspectedFalseNegativeCount
-        dev = report.evaluation?.summary
+        evaluationStep = report.evaluationStep
+        guards = report.guards
+        dev = report.evaluation.map(Development.init)
+    }
+
+    /// The summary, or the correlations, as `evaluate` writes them.
+    struct Development: Encodable {
+        let report: DevelopmentReport
+
+        func encode(to encoder: any Encoder) throws {
+            switch report {
+            case .retrieval(let report): try report.summary.encode(to: encoder)
+            case .similarity(let report): try report.encode(to: encoder)
+            }
+        }
     }
 
     enum CodingKeys: String, CodingKey {
         case pairsPerSecond = "pairs_per_second"
-        case seconds, steps, loss, dev
+        case seconds, steps, loss, dev, guards
+        case evaluationStep = "evaluation_step"
         case falseNegativesSuspected = "false_negatives_suspected"
     }
 }

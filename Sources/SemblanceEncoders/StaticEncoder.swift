@@ -44,7 +44,10 @@ package struct StaticEncoder: TextEncoder {
         return StaticEncoder(table: values[0], weights: weights, projection: projection)
     }
 
-    package func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable {
+    package var layerCount: Int { 0 }
+
+    package func encode(_ tokens: TokenBatch, skipping skipped: Int, layers: [Int], on tape: Tape) -> Variable {
+        precondition(layers.isEmpty, "a static encoder has no layers \(layers)")
         let mean = tape.embeddingMean(table: 0, ids: tokens.ids, offsets: tokens.offsets, weights: weights)
         var first = 1
         return projection?.apply(to: mean, first: &first, on: tape) ?? mean

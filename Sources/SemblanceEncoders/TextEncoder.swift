@@ -47,8 +47,20 @@ package protocol TextEncoder: Sendable {
     var merged: Self { get }
     /// The same encoder with other values, in the order of ``parameters``.
     func replacingParameters(_ values: [Matrix]) -> Self
-    /// `[texts, dimension]`, before any normalisation; weights are read from the tape, in the order of ``parameters``.
+    /// How many layers there are that vectors can be taken from before the last; 0 where there are no layers.
+    var layerCount: Int { get }
+    /// `[texts, dimension · (1 + layers)]`, before any normalisation: the embeddings, and beside them what they would be
+    /// after each of `layers` alone. Weights are read from the tape, in the order of ``parameters``.
     ///
-    /// - Parameter skipped: how many tokens at each text's beginning, its prompt, are read but not pooled.
-    func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable
+    /// - Parameters:
+    ///   - skipped: how many tokens at each text's beginning, its prompt, are read but not pooled.
+    ///   - layers: numbers below ``layerCount``; 0 is before the first layer.
+    func encode(_ tokens: TokenBatch, skipping skipped: Int, layers: [Int], on tape: Tape) -> Variable
+}
+
+extension TextEncoder {
+    /// `[texts, dimension]`: the embeddings alone.
+    package func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable {
+        encode(tokens, skipping: skipped, layers: [], on: tape)
+    }
 }

@@ -68,35 +68,45 @@ package struct TransformerEncoder: TextEncoder {
         return result
     }
 
-    package func encode(_ tokens: TokenBatch, skipping skipped: Int, on tape: Tape) -> Variable {
+    package var layerCount: Int { configuration.layers }
+
+    package func encode(_ tokens: TokenBatch, skipping skipped: Int, layers: [Int], on tape: Tape) -> Variable {
         let tokens = softPrompted(tokens)
         // A prompt that isn't pooled isn't pooled with its soft one.
         let skipped = skipped > 0 ? skipped + (additions.softPromptLength ?? 0) : 0
-        let states = Pooling.needsFirstLayer(poolings) ? hiddenStates(tokens, on: tape) : [lastState(tokens, on: tape)]
-        let pooled = tape.concatenated(
-            poolings.map { $0.apply(to: states, offsets: tokens.offsets, skipping: skipped, on: tape) }
+        return tape.concatenated(
+            hiddenStates(tokens, after: [indices.layers.count] + layers, on: tape).map { states in
+                let pooled = tape.concatenated(
+                    poolings.map { $0.apply(to: states, offsets: tokens.offsets, skipping: skipped, on: tape) }
+                )
+                var first = indices.count
+                return projections.reduce(pooled) { $1.apply(to: $0, first: &first, on: tape) }
+            }
         )
-        var first = indices.count
-        return projections.reduce(pooled) { $1.apply(to: $0, first: &first, on: tape) }
     }
 
-    private func lastState(_ tokens: TokenBatch, on tape: Tape) -> Variable {
-        var x = embeddings(of: tokens, on: tape)
-        let bias = distanceBias(for: tokens, on: tape)
-        for index in indices.layers.indices { x = layer(index, x, tokens.offsets, bias, on: tape) }
-        return finished(x, on: tape)
-    }
-
-    /// The outputs of the first layer and of the last.
-    private func hiddenStates(_ tokens: TokenBatch, on tape: Tape) -> [Variable] {
+    /// What is pooled after each of some numbers of layers: the last state, and before it the first layer's where a pooling
+    /// needs it. Each is normalised as the last one is, so that the first layers are a model of their own.
+    private func hiddenStates(_ tokens: TokenBatch, after layers: [Int], on tape: Tape) -> [[Variable]] {
         var x = embeddings(of: tokens, on: tape)
         let bias = distanceBias(for: tokens, on: tape)
         var first = x
+        var states = [Int: [Variable]]()
+        func keep(_ number: Int) {
+            guard layers.contains(number) else { return }
+            let last = finished(x, on: tape)
+            states[number] = Pooling.needsFirstLayer(poolings) ? [first, last] : [last]
+        }
+        keep(0)
         for index in indices.layers.indices {
             x = layer(index, x, tokens.offsets, bias, on: tape)
             if index == 0 { first = x }
+            keep(index + 1)
         }
-        return [first, finished(x, on: tape)]
+        return layers.map { number in
+            guard let states = states[number] else { preconditionFailure("there is no layer \(number)") }
+            return states
+        }
     }
 
     private func finished(_ x: Variable, on tape: Tape) -> Variable {

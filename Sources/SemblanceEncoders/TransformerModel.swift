@@ -7,7 +7,7 @@ internal import SemblanceText
 /// What a transformer's folder holds beside its weights, kept so that the folder is written as it was read.
 package struct TransformerSource: Sendable {
     /// config.json.
-    let configuration: Data
+    private(set) var configuration: Data
     /// Small files that Python's libraries read, by name.
     let companions: [String: Data]
     /// Tensors that embeddings don't depend on, such as BERT's pooler.
@@ -86,6 +86,18 @@ package struct TransformerSource: Sendable {
         return Data(
             text.replacing(#/"((torch_)?dtype)"(\s*:\s*)"[a-z0-9]+"/#) { "\"\($0.1)\"\($0.3)\"float32\"" }.utf8
         )
+    }
+
+    /// The same files with the first layers alone in config.json.
+    func keepingLayers(_ count: Int) -> TransformerSource {
+        var result = self
+        let text = String(decoding: configuration, as: UTF8.self)
+            .replacing(#/"(num_hidden_layers|n_layers)"(\s*:\s*)[0-9]+/#) { "\"\($0.1)\"\($0.2)\(count)" }
+            .replacing(#/"layer_types"(\s*:\s*)\[([^\]]*)\]/#) { match in
+                "\"layer_types\"\(match.1)[\(match.2.split(separator: ",").prefix(count).joined(separator: ","))]"
+            }
+        result.configuration = Data(text.utf8)
+        return result
     }
 
     /// Files taken along.

@@ -8,6 +8,8 @@ public struct EvaluationError: Error, Hashable, Sendable, CustomStringConvertibl
         public static let noJudgedQueries = Code(name: "noJudgedQueries")
         /// Two documents, or two queries, have the same id.
         public static let repeatedIdentifier = Code(name: "repeatedIdentifier")
+        /// There are too few scored pairs, or their scores don't differ.
+        public static let noScoredPairs = Code(name: "noScoredPairs")
         /// Two systems were not evaluated on the same queries with the same metrics.
         public static let notComparable = Code(name: "notComparable")
     }

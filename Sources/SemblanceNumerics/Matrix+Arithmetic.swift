@@ -137,7 +137,7 @@ extension Matrix {
     }
 
     /// Adds factor · `other` to the columns from `column` on.
-    mutating func addColumns(from column: Int, _ other: Matrix, times factor: Float) {
+    package mutating func addColumns(from column: Int, _ other: Matrix, times factor: Float) {
         precondition(rows == other.rows && column >= 0 && column + other.columns <= columns, "\(other) at \(column)")
         let columns = columns
         unsafe withMutablePointer { target in

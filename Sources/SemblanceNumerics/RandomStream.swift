@@ -8,22 +8,23 @@ internal import CSemblanceKernels
 /// chunks of a batch, the epochs of a run) takes a stream each instead of sharing one.
 ///
 /// - Note: Source: Philox 4×32-10, Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", §4.3.
-package struct RandomStream: RandomNumberGenerator, Hashable, Sendable, Codable {
+public struct RandomStream: RandomNumberGenerator, Hashable, Sendable, Codable {
     /// What the caller chose; another seed gives unrelated numbers.
-    package let seed: UInt64
+    public let seed: UInt64
     /// Which of the seed's streams this is.
-    package let stream: UInt64
+    public let stream: UInt64
     /// How many 64-bit numbers have been taken.
-    package private(set) var position: UInt64
+    public private(set) var position: UInt64
 
-    package init(seed: UInt64, stream: UInt64 = 0, position: UInt64 = 0) {
+    /// The numbers of a stream from `position` on.
+    public init(seed: UInt64, stream: UInt64 = 0, position: UInt64 = 0) {
         self.seed = seed
         self.stream = stream
         self.position = position
     }
 
     /// The next 64 random bits: half of a block of the generator.
-    package mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         var words: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
         unsafe withUnsafeMutablePointer(to: &words) { words in
             unsafe words.withMemoryRebound(to: UInt32.self, capacity: 4) { words in
@@ -37,7 +38,7 @@ package struct RandomStream: RandomNumberGenerator, Hashable, Sendable, Codable 
     }
 
     /// A matrix of numbers uniform in `range`: low + u · (high − low), u in [0, 1) with 24 bits.
-    package mutating func uniform(rows: Int, columns: Int, in range: ClosedRange<Float> = 0...1) -> Matrix {
+    public mutating func uniform(rows: Int, columns: Int, in range: ClosedRange<Float> = 0...1) -> Matrix {
         var matrix = Matrix(uninitializedRows: rows, columns: columns)
         let count = matrix.count
         let block = takeBlocks(count / 4 + (count % 4 == 0 ? 0 : 1))
@@ -48,7 +49,7 @@ package struct RandomStream: RandomNumberGenerator, Hashable, Sendable, Codable 
     }
 
     /// A matrix of numbers of the normal distribution with mean 0.
-    package mutating func normal(rows: Int, columns: Int, deviation: Float = 1) -> Matrix {
+    public mutating func normal(rows: Int, columns: Int, deviation: Float = 1) -> Matrix {
         var matrix = Matrix(uninitializedRows: rows, columns: columns)
         let count = matrix.count
         let block = takeBlocks(count / 4 + (count % 4 == 0 ? 0 : 1))
@@ -59,7 +60,7 @@ package struct RandomStream: RandomNumberGenerator, Hashable, Sendable, Codable 
     }
 
     /// The numbers below `count` in random order, each order as likely.
-    package mutating func permutation(of count: Int) -> [Int] {
+    public mutating func permutation(of count: Int) -> [Int] {
         precondition(count >= 0, "a permutation of \(count) numbers was asked for")
         let block = takeBlocks(count / 2)
         return unsafe [Int](unsafeUninitializedCapacity: count) { places, initialized in

@@ -9,6 +9,8 @@ package struct Variable: Sendable {
     /// A place on the tape, or none where no gradient flows.
     package struct Place: Sendable {
         fileprivate let node: Int?
+
+        static var none: Place { Place(node: nil) }
     }
 }
 
@@ -51,7 +53,15 @@ package final class Tape {
     }
 
     /// A matrix that no gradient flows to.
-    package func constant(_ value: Matrix) -> Variable { Variable(value: value, place: .init(node: nil)) }
+    package func constant(_ value: Matrix) -> Variable { Variable(value: value, place: .none) }
+
+    /// A matrix whose gradient ``gradients(of:from:)`` finds.
+    package func input(_ value: Matrix) -> Variable {
+        guard isRecording else { return constant(value) }
+        byteCount += value.byteCount
+        nodes.append { _, _ in }
+        return Variable(value: value, place: .init(node: nodes.count - 1))
+    }
 
     /// Whether a gradient flows to any of these.
     func records(_ inputs: [Variable], parameters: [Int] = []) -> Bool {
@@ -92,11 +102,29 @@ package final class Tape {
         var flow = GradientFlow(variables: nodes.count, weights: weights, workers: workers)
         swap(&flow.parameters, &gradients)
         flow.add(dY, to: output.place)
+        run(&flow) { _, _ in }
+        swap(&flow.parameters, &gradients)
+    }
+
+    /// What arrives at `inputs`, given the gradients of some outputs; `nil` where nothing does.
+    package func gradients(
+        of inputs: [Variable],
+        from seeds: [(gradient: Matrix, output: Variable)]
+    ) -> [Matrix?] {
+        var flow = GradientFlow(variables: nodes.count, weights: weights, workers: workers)
+        for (gradient, output) in seeds { flow.add(gradient, to: output.place) }
+        let wanted = Set(inputs.compactMap(\.place.node))
+        var found: [Int: Matrix] = [:]
+        run(&flow) { node, gradient in if wanted.contains(node) { found[node] = gradient } }
+        return inputs.map { input in input.place.node.flatMap { found[$0] } }
+    }
+
+    private func run(_ flow: inout GradientFlow, visit: (_ node: Int, _ gradient: Matrix) -> Void) {
         for index in nodes.indices.reversed() {
             guard let gradient = flow.take(index) else { continue }
+            visit(index, gradient)
             nodes[index](gradient, &flow)
         }
-        swap(&flow.parameters, &gradients)
     }
 
     /// The gradients of all weights, given `dY` = ∂loss/∂`output`.

@@ -68,8 +68,10 @@ package struct UnitRows: Sendable {
 extension Tape {
     /// Rows scaled to unit length: ``UnitRows``.
     package func unitRows(_ x: Variable) -> Variable {
-        let unit = UnitRows(x.value)
+        let unit = UnitRows(x.value, workers: workers)
         let place = x.place
-        return record(unit.output, from: [x]) { dY, flow in flow.add(unit.gradient(dY), to: place) }
+        return record(unit.output, from: [x]) { dY, flow in
+            flow.add(unit.gradient(dY, workers: flow.workers), to: place)
+        }
     }
 }

@@ -122,20 +122,45 @@ internal import SemblanceNumerics
     func length(of slot: Int) -> UInt64 { unsafe UInt64(view.pointee.lengths[slot]) }
 
     /// The place of a number's text.
-    func slot(of number: UInt32) -> Int? {
+    package func slot(of number: UInt32) -> Int? {
         let slot = unsafe semblance_lexical_segment_find(view, number)
         return slot < 0 ? nil : Int(slot)
     }
 
-    // MARK: Files
+    /// The number of a slot's text.
+    package func number(of slot: Int) -> UInt32 { unsafe view.pointee.numbers[slot] }
 
-    /// Writes the segment into a new file, which is gone again if that fails.
+    /// How many bytes a segment says that it has.
+    fileprivate static func size(of bytes: UnsafeRawBufferPointer) -> Int {
+        guard bytes.count >= headerSize else { return bytes.count }
+        return unsafe Int(clamping: UInt64(littleEndian: bytes.load(fromByteOffset: 16, as: UInt64.self)))
+    }
+}
+
+/// A segment in a file, with a stamp for each of its texts that tells which version of the text its words are of: so that
+/// it is of use, or found not to be, whatever became of the texts since.
+///
+/// The file is one of blocks: the segment, then the stamps by slot, little-endian.
+@safe package struct LexicalSegmentFile: Sendable {
+    /// The segment, mapped.
+    package let segment: LexicalSegment
+    private let file: BlockFile
+
+    /// Writes a segment into a new file, which is gone again if that fails.
     ///
     /// - Throws: ``FileError``.
-    package func write(to path: String, files: any FileLayer) throws -> BlockFileIdentity {
+    @discardableResult
+    package static func write(
+        _ segment: LexicalSegment,
+        stamps: [UInt64],
+        to path: String,
+        files: any FileLayer
+    ) throws -> BlockFileIdentity {
+        precondition(stamps.count == segment.count, "\(stamps.count) stamps for \(segment.count) texts")
         let file = try BlockFileWriter(path, files: files)
         do {
-            try unsafe file.write(bytes)
+            try unsafe file.write(segment.bytes)
+            try unsafe LittleEndian.encoded(stamps).withUnsafeBytes { try unsafe file.write($0) }
             return try file.finish()
         } catch {
             file.discard()
@@ -143,17 +168,25 @@ internal import SemblanceNumerics
         }
     }
 
-    /// Opens a segment's file, mapped.
+    /// Opens a file and checks every byte of it.
     ///
     /// - Throws: ``RetrievalError`` with code `.damagedFile`, ``FileError``, or ``LexicalError``.
-    package convenience init(
-        contentsOf path: String,
-        expecting identity: BlockFileIdentity?,
-        files: any FileLayer
-    ) throws {
-        let file = try BlockFile.open(path, expecting: identity, files: files)
+    package init(contentsOf path: String, expecting identity: BlockFileIdentity? = nil, files: any FileLayer) throws {
+        file = try BlockFile.open(path, expecting: identity, files: files)
         try file.verifyAll()
-        try unsafe self.init(bytes: file.bytes, keptBy: file)
+        let size = unsafe min(file.count, LexicalSegment.size(of: file.bytes))
+        segment = try unsafe LexicalSegment(bytes: UnsafeRawBufferPointer(rebasing: file.bytes[..<size]), keptBy: file)
+        guard file.count - size == segment.count * 8 else {
+            throw RetrievalError(
+                code: .damagedFile,
+                message: "\(path) has \(segment.count) texts and \((file.count - size) / 8) stamps; remove it"
+            )
+        }
+    }
+
+    /// The stamp of a slot's text.
+    package func stamp(of slot: Int) -> UInt64 {
+        unsafe LittleEndian.word(file.bytes, at: file.count - (segment.count - slot) * 8)
     }
 }
 

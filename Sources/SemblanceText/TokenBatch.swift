@@ -34,6 +34,15 @@ public struct TokenBatch: Sendable, Hashable {
         }
     }
 
+    /// Ids that are packed already.
+    ///
+    /// - Precondition: `offsets` begins with 0, never falls, and ends with the count of `ids`.
+    package init(ids: [Int32], offsets: [Int32]) {
+        precondition(offsets.first == 0 && offsets.last.map(Int.init) == ids.count, "offsets don't fit the ids")
+        self.ids = ids
+        self.offsets = offsets
+    }
+
     /// Copies what the C side collected.
     init(_ tokens: TokenCollector) {
         let (idCount, textCount) = (tokens.idCount, tokens.textCount)

@@ -28,11 +28,21 @@ enum Checkpoint {
     /// What a checkpoint must have been made with to be continued.
     struct Identity: Codable, Equatable {
         var configuration: TrainingConfiguration
+        /// The objective's methods.
+        var methods: [String]
         /// A digest of texts, rows, tokens and the model's structure and first weights.
         var data: String
 
-        init(configuration: TrainingConfiguration, set: TrainingSet, model: TrainedModel) {
+        /// - Parameter further: texts beside the training set's.
+        init(
+            configuration: TrainingConfiguration,
+            methods: [any ContrastiveMethod],
+            set: TrainingSet,
+            model: TrainedModel,
+            further: [String]
+        ) {
             self.configuration = configuration
+            self.methods = methods.map(\.identity)
             // Threads and memory change nothing, so they may differ.
             self.configuration.compute.threads = nil
             self.configuration.tapeMemory = 0
@@ -40,8 +50,11 @@ enum Checkpoint {
             digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())
             for row in set.rows {
                 digest.update([row.anchor, row.group, Int32(row.positives.count)] + row.positives + row.negatives)
+                let numbers = [row.score, row.weight] + row.positiveScores + row.negativeScores
+                digest.update([row.task] + numbers.map { Int32(bitPattern: $0.bitPattern) })
             }
             digest.update(set.corpus)
+            digest.update(further.map { "\($0.utf8.count):\($0)" }.joined())
             for parameter in model.parameters { digest.update(parameter) }
             data = digest.finalize()
         }
@@ -54,7 +67,7 @@ enum Checkpoint {
             for name in Set(mine.keys).union(theirs.keys).sorted() where mine[name] != theirs[name] {
                 return "\(name) (\(theirs[name] ?? "none") there, \(mine[name] ?? "none") now)"
             }
-            return "its configuration"
+            return methods == other.methods ? "its configuration" : "the methods of the objective (\(methods) now)"
         }
 
         private static func fields(_ configuration: TrainingConfiguration) -> [String: String] {
@@ -75,13 +88,16 @@ enum Checkpoint {
         var step: Int
         var optimizerStep: Int
         var temperature: LearnedTemperature
-        var minedEpoch: Int
+        var minedStep: Int
         var negativeCounts: [Int32]
         var negatives: [Int32]
+        var clusters: [Int32]
         var bestScore: Double?
+        var bestExcess: Double?
         var bestStep: Int?
         var evaluationsWithoutGain: Int
         var evaluatedStep: Int
+        var guarded: [GuardEvaluation]
         var isFinished: Bool
         var learningRate: Double
         var lossSumOfEpoch: Double
@@ -107,6 +123,11 @@ enum Checkpoint {
                 tensors.append(.init(name: "first.\(index)", value: first))
             }
         }
+        for (index, method) in state.methods.enumerated() {
+            for (name, value) in method.saved.sorted(by: { $0.key < $1.key }) {
+                tensors.append(.init(name: "method.\(index).\(name)", value: value))
+            }
+        }
         for (index, parameter) in (state.best?.parameters ?? []).enumerated() {
             tensors.append(.init(name: "best.\(index)", value: parameter))
         }
@@ -116,13 +137,16 @@ enum Checkpoint {
             step: state.step,
             optimizerStep: state.optimizer.step,
             temperature: state.temperature,
-            minedEpoch: state.minedEpoch,
+            minedStep: state.minedStep,
             negativeCounts: state.negatives.map { Int32($0.count) },
             negatives: state.negatives.flatMap { $0 },
+            clusters: state.clusters,
             bestScore: state.best?.score,
+            bestExcess: state.best?.excess,
             bestStep: state.best?.step,
             evaluationsWithoutGain: state.evaluationsWithoutGain,
             evaluatedStep: state.evaluatedStep,
+            guarded: state.guarded,
             isFinished: state.isFinished,
             learningRate: state.learningRate,
             lossSumOfEpoch: state.lossSumOfEpoch,
@@ -143,7 +167,13 @@ enum Checkpoint {
     /// - Parameters:
     ///   - identity: what this run is made with; another one is refused.
     ///   - shapes: a state with the shapes expected.
-    static func read(from folder: URL, matching identity: Identity, shapes: TrainingState) throws -> TrainingState {
+    ///   - rows: how many rows the training data has.
+    static func read(
+        from folder: URL,
+        matching identity: Identity,
+        shapes: TrainingState,
+        rows: Int
+    ) throws -> TrainingState {
         func unusable(_ why: String) -> TrainingError {
             TrainingError(code: .unusableCheckpoint, message: "checkpoint \(folder.path): \(why)")
         }
@@ -194,10 +224,21 @@ enum Checkpoint {
             let parameters =
                 try keeps
                 ? shapes.parameters.enumerated().map { try tensor("best.\($0.offset)", like: $0.element) } : []
-            state.best = TrainingState.Best(score: score, step: step, parameters: parameters)
+            state.best = TrainingState.Best(
+                score: score,
+                excess: scalars.bestExcess ?? 0,
+                step: step,
+                parameters: parameters
+            )
+        }
+        for index in state.methods.indices {
+            let prefix = "method.\(index)."
+            for name in tensors.names where name.hasPrefix(prefix) {
+                state.methods[index].saved[String(name.dropFirst(prefix.count))] = try tensors.matrix(name)
+            }
         }
         state.temperature = scalars.temperature
-        state.minedEpoch = scalars.minedEpoch
+        state.minedStep = scalars.minedStep
         state.negatives = []
         var taken = scalars.negatives[...]
         for count in scalars.negativeCounts {
@@ -205,8 +246,14 @@ enum Checkpoint {
             state.negatives.append(Array(taken.prefix(Int(count))))
             taken = taken.dropFirst(Int(count))
         }
+        guard scalars.clusters.isEmpty || scalars.clusters.count == rows, scalars.clusters.allSatisfy({ $0 >= 0 })
+        else {
+            throw unusable("its clusters are of \(scalars.clusters.count) rows, expected \(rows); train anew")
+        }
+        state.clusters = scalars.clusters
         state.evaluationsWithoutGain = scalars.evaluationsWithoutGain
         state.evaluatedStep = scalars.evaluatedStep
+        state.guarded = scalars.guarded
         state.isFinished = scalars.isFinished
         state.learningRate = scalars.learningRate
         state.lossSumOfEpoch = scalars.lossSumOfEpoch

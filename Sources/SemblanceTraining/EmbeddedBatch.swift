@@ -10,7 +10,7 @@ internal import SemblanceText
 /// text is little work, threads take chunks side by side; where it is much, as with transformers, they share each chunk,
 /// so that gradients as large as the model exist once.
 struct EmbeddedBatch {
-    /// `[texts, dimension]`.
+    /// `[texts, dimension]`, or beside it as much for each layer.
     let embeddings: Matrix
     let tokenCount: Int
     private let chunks: [Chunk]
@@ -19,11 +19,15 @@ struct EmbeddedBatch {
     /// What chunks are embedded with, and embedded again.
     struct Source {
         let store: TokenStore
+        /// The step of training, which texts may be edited for.
+        let step: Int
         let encoder: any TextEncoder
         /// The role's own.
         let weights: Weights
         /// Of dropout; a chunk has the streams from `stream + chunk · 2¹⁶` on.
         let randomness: DropoutRandomness?
+        /// Whose embeddings are wanted beside the last one's.
+        let layers: [Int]
         let workers: Workers
 
         /// Whether all threads work on one chunk.
@@ -38,7 +42,7 @@ struct EmbeddedBatch {
                     DropoutRandomness(seed: $0.seed, stream: $0.stream + UInt64(chunk) << 16, rate: $0.rate)
                 }
             )
-            return (tape, encoder.encode(tokens, skipping: store.skippedTokens, on: tape))
+            return (tape, encoder.encode(tokens, skipping: store.skippedTokens, layers: layers, on: tape))
         }
 
         func forEach(_ chunks: Int, _ body: (Int) -> Void) {
@@ -57,16 +61,20 @@ struct EmbeddedBatch {
     ///
     /// - Parameter tapeBudget: bytes of tapes kept; later chunks are recomputed (gradient caching, arXiv:2101.06983).
     init(_ texts: [Int32], from source: Source, tapeBudget: Int) {
-        let ranges = Self.ranges(of: texts, source)
+        let tokens = source.store.tokens(of: texts, step: source.step)
+        let ranges = Self.ranges(of: tokens, source)
         var chunks = [Chunk?](repeating: nil, count: ranges.count)
-        var embeddings = Matrix(uninitializedRows: texts.count, columns: source.encoder.dimension)
+        var embeddings = Matrix(
+            uninitializedRows: texts.count,
+            columns: source.encoder.dimension * (1 + source.layers.count)
+        )
         // Every chunk may keep an equal share, so that which ones do does not depend on their timing.
         let share = tapeBudget / max(ranges.count, 1)
         unsafe chunks.withUnsafeMutableBufferPointer { chunks in
             unsafe embeddings.withMutablePointer { target in
                 source.forEach(ranges.count) { index in
                     let rows = ranges[index]
-                    let tokens = source.store.tokens(of: texts[rows])
+                    let tokens = tokens.selecting(rows)
                     let recording = source.record(index, tokens)
                     let value = recording.output.value
                     unsafe value.withPointer {
@@ -83,10 +91,10 @@ struct EmbeddedBatch {
         tokenCount = self.chunks.reduce(0) { $0 + $1.tokens.tokenCount }
     }
 
-    private static func ranges(of texts: [Int32], _ source: Source) -> [Range<Int>] {
+    private static func ranges(of texts: TokenBatch, _ source: Source) -> [Range<Int>] {
         // Large enough that adding a chunk's gradient to the others' costs little beside it.
         if let tokens = source.encoder.tokensPerChunk {
-            return source.store.tokens(of: texts[...]).chunks(tokens: 5 * tokens)
+            return texts.chunks(tokens: 5 * tokens)
         }
         return stride(from: 0, to: texts.count, by: 128).map { $0..<min(texts.count, $0 + 128) }
     }

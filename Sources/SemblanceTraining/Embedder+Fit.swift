@@ -1,6 +1,5 @@
 public import Foundation
 public import SemblanceEncoders
-public import SemblanceEvaluation
 internal import SemblanceNumerics
 
 extension Embedder {
@@ -17,8 +16,13 @@ extension Embedder {
     ///   - pairs: anchors with what they should find.
     ///   - start: random weights over a vocabulary learned from the pairs, or a model.
     ///   - configuration: how; the defaults train a static encoder in seconds.
+    ///   - methods: what else the objective does differently, beside the configuration's methods: your own.
     ///   - corpus: further texts that hard negatives may be mined from.
     ///   - development: evaluated while training; the best weights are returned.
+    ///   - guards: evaluated with it, and at the start; the best weights are those within
+    ///     ``RetentionConfiguration/guardBound`` of it, and without a development set the last of them.
+    ///   - replayed: pairs of the kind the model was trained on before; some take part in each step.
+    ///   - retained: texts whose embeddings are pulled towards where the model had them.
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     ///   - progress: called for every step and event, on a thread of the workers.
@@ -31,8 +35,12 @@ extension Embedder {
         _ pairs: [TrainingPair],
         startingFrom start: InitialModel = .scratch(),
         configuration: TrainingConfiguration = TrainingConfiguration(),
+        methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
+        guarding guards: [GuardSet] = [],
+        replaying replayed: [TrainingPair] = [],
+        retaining retained: [String] = [],
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil,
         progress: (@Sendable (TrainingEvent) -> Void)? = nil
@@ -44,8 +52,11 @@ extension Embedder {
                 pairs,
                 startingFrom: embedder,
                 configuration: configuration,
+                methods: methods,
                 corpus: corpus,
                 evaluating: development,
+                guarding: guards,
+                retaining: RetainedData(pairs: replayed, texts: retained),
                 checkpoints: checkpoints,
                 resumingFrom: resumption
             )

@@ -16,12 +16,15 @@ public enum Evaluator {
     ///
     /// - Parameters:
     ///   - kind: the index searched. The default compares with every document.
+    ///   - dimension: how many leading components are compared; `nil`, the default, is all.
     ///   - metrics: what to measure.
-    /// - Throws: ``RetrievalError`` where the kind can't be built for this set; `CancellationError`.
+    /// - Throws: ``EncoderError`` for a dimension that the model lacks; ``RetrievalError`` where the kind can't be built for
+    ///   this set; `CancellationError`.
     public static func retrieval(
         _ embedder: Embedder,
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
+        dimension: Int? = nil,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
         compute: ComputeOptions = ComputeOptions()
     ) async throws -> RetrievalReport {
@@ -31,6 +34,7 @@ public enum Evaluator {
                 embedder,
                 on: dataset,
                 through: kind,
+                dimension: dimension,
                 metrics: metrics,
                 precision: compute.precision,
                 workers: workers,
@@ -64,11 +68,60 @@ public enum Evaluator {
         }
     }
 
-    /// As ``retrieval(_:on:through:metrics:compute:)``, on the calling thread and its workers.
+    /// How well a model's cosines agree with the scores of pairs.
+    ///
+    /// - Parameter dimension: how many leading components are compared; `nil`, the default, is all.
+    /// - Throws: `CancellationError`, and `EncoderError` where a text can't be embedded or the model lacks the dimension.
+    public static func similarity(
+        _ embedder: Embedder,
+        on dataset: SimilarityDataset,
+        dimension: Int? = nil,
+        compute: ComputeOptions = ComputeOptions()
+    ) async throws -> SimilarityReport {
+        let workers = Workers.shared(threads: compute.threads)
+        return try await workers.run { cancellation in
+            try evaluate(
+                embedder,
+                on: dataset,
+                dimension: dimension,
+                precision: compute.precision,
+                workers: workers,
+                cancellation: cancellation
+            )
+        }
+    }
+
+    /// As ``similarity(_:on:dimension:compute:)``, on the calling thread and its workers.
+    package static func evaluate(
+        _ embedder: Embedder,
+        on dataset: SimilarityDataset,
+        dimension: Int? = nil,
+        precision: Precision = .float32,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws -> SimilarityReport {
+        func embed(_ texts: [String], _ role: Role) throws -> MatrixExpression {
+            let options = Embedder.Options(
+                dimension: dimension,
+                normalizes: true,
+                compute: ComputeOptions(precision: precision)
+            )
+            return MatrixExpression(
+                try embedder.embed(texts, as: role, options: options, workers: workers, cancellation: cancellation)
+                    .embeddings
+            )
+        }
+        let cosines = try embed(dataset.pairs.map(\.first), .query)
+            .rowDots(embed(dataset.pairs.map(\.second), .document))
+        return SimilarityReport(similarities: cosines.value.elements.map(Double.init), of: dataset)
+    }
+
+    /// As ``retrieval(_:on:through:dimension:metrics:compute:)``, on the calling thread and its workers.
     package static func evaluate(
         _ embedder: Embedder,
         on dataset: RetrievalDataset,
         through kind: IndexKind = .exact,
+        dimension: Int? = nil,
         metrics: [RetrievalMetric] = RetrievalMetric.standard,
         precision: Precision = .float32,
         workers: Workers,
@@ -79,7 +132,11 @@ public enum Evaluator {
             try embedder.embed(
                 texts,
                 as: role,
-                options: .init(normalizes: true, compute: ComputeOptions(precision: precision)),
+                options: .init(
+                    dimension: dimension,
+                    normalizes: true,
+                    compute: ComputeOptions(precision: precision)
+                ),
                 workers: workers,
                 cancellation: cancellation
             ).embeddings
@@ -104,6 +161,38 @@ public enum Evaluator {
             rankings = try index.nearestNow(to: queries, count: count).map { $0.map { documents[Int($0.id)].id } }
         }
         return RetrievalReport(rankings: rankings, of: dataset, metrics: metrics, workers: workers)
+    }
+
+    /// How a model does on a development set.
+    static func evaluate(
+        _ embedder: Embedder,
+        on set: DevelopmentSet,
+        precision: Precision,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws -> DevelopmentReport {
+        switch set {
+        case .retrieval(let dataset):
+            .retrieval(
+                try evaluate(
+                    embedder,
+                    on: dataset,
+                    precision: precision,
+                    workers: workers,
+                    cancellation: cancellation
+                )
+            )
+        case .similarity(let dataset):
+            .similarity(
+                try evaluate(
+                    embedder,
+                    on: dataset,
+                    precision: precision,
+                    workers: workers,
+                    cancellation: cancellation
+                )
+            )
+        }
     }
 
     /// Searches break ties by position; in the order of ids that is by id.

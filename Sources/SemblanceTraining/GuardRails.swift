@@ -60,7 +60,9 @@ struct GuardRails {
                 )
             )
         }
-        recentLosses.append(contrast.loss)
+        // Guessing is about the softmax: neither terms nor further views.
+        let losses = contrast.losses
+        recentLosses.append(losses.isEmpty ? contrast.loss : losses.reduce(0, +) / Double(losses.count))
         recentGuesses.append(log(max(open, 1)))
         if recentLosses.count > Self.window {
             recentLosses.removeFirst()

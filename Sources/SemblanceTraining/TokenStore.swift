@@ -9,6 +9,8 @@ struct TokenStore: Sendable {
     private let places: [Int32]
     /// Tokens at each text's beginning that are read but not pooled.
     let skippedTokens: Int
+    /// Edits the texts of a step.
+    private var editor: TextEditor?
 
     /// Tokenizes the texts numbered in `used`.
     init(_ texts: [String], used: [Int32], embedder: Embedder, role: Role, workers: Workers) {
@@ -33,6 +35,19 @@ struct TokenStore: Sendable {
         var tokens = TokenBatch()
         for part in parts { tokens.append(contentsOf: part) }
         self.tokens = tokens
+    }
+
+    /// The same texts, edited whenever they come into a batch.
+    func edited(by editor: (_ tokens: TokenBatch) throws -> TextEditor) rethrows -> TokenStore {
+        var result = self
+        result.editor = try editor(tokens)
+        return result
+    }
+
+    /// The tokens of a batch's texts, by number, as step `step` sees them.
+    func tokens(of texts: [Int32], step: Int) -> TokenBatch {
+        let tokens = tokens(of: texts[...])
+        return editor?.edit(tokens, step: step) ?? tokens
     }
 
     /// The tokens of some of the texts, by number.

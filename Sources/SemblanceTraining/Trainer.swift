@@ -13,7 +13,7 @@ internal import SemblanceRetrieval
 final class Trainer {
     private let configuration: TrainingConfiguration
     private let set: TrainingSet
-    private let development: RetrievalDataset?
+    private let development: DevelopmentSet?
     private let checkpoints: CheckpointConfiguration?
     private let workers: Workers
     private let logger = Logger(label: "semblance.training")
@@ -22,13 +22,17 @@ final class Trainer {
     private var state: TrainingState
     private let queries: TokenStore
     private let documents: TokenStore
-    private let sampler: Sampler
-    private let objective: ContrastiveObjective
+    private let sampler: any BatchSampler
+    private let objective: NestedObjective
     private let peakLearningRate: Double
     private let sources: [NegativeSource]
+    /// The texts under the models that negatives are asked of.
+    private var guides: [MiningSpace] = []
     private var guardRails: GuardRails
     private var report = TrainingReport()
     private var suspects = SuspectList()
+    private var retention: Retention
+    private let guards: Guards
     private var tokenCount = 0
 
     /// Numbers and tokenizes the texts, and continues a checkpoint where one is given.
@@ -37,6 +41,8 @@ final class Trainer {
     ///   - embedder: the model to start from.
     ///   - corpus: further texts hard negatives are chosen from; without it, the positives of all pairs.
     ///   - development: evaluated while training.
+    ///   - guards: evaluated with it; the best weights are those within the bound.
+    ///   - retained: what the model should still be good for.
     ///   - checkpoints: where and how often to write one.
     ///   - resumption: the folder of a checkpoint to continue.
     /// - Throws: ``TrainingError``.
@@ -44,8 +50,11 @@ final class Trainer {
         _ pairs: [TrainingPair],
         startingFrom embedder: Embedder,
         configuration: TrainingConfiguration = TrainingConfiguration(),
+        methods: [any ContrastiveMethod] = [],
         corpus: [String] = [],
-        evaluating development: RetrievalDataset? = nil,
+        evaluating development: DevelopmentSet? = nil,
+        guarding guards: [GuardSet] = [],
+        retaining retained: RetainedData = RetainedData(),
         checkpoints: CheckpointConfiguration? = nil,
         resumingFrom resumption: URL? = nil
     ) throws {
@@ -58,42 +67,104 @@ final class Trainer {
         set = try TrainingSet(pairs, corpus: corpus)
         let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
-        queries = TokenStore(
+        let queries = TokenStore(
             set.texts,
             used: set.rows.map(\.anchor),
             embedder: embedder,
             role: .query,
             workers: workers
         )
-        documents = TokenStore(
+        let documents = TokenStore(
             set.texts,
             used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
             embedder: embedder,
             role: .document,
             workers: workers
         )
-        sampler = Sampler(
-            rows: set.rows,
-            textCount: set.texts.count,
-            batchSize: configuration.batchSize,
-            seed: configuration.seed
+        (self.queries, self.documents) = try Self.edited(queries, documents, configuration, embedder, workers)
+        sampler = try Self.sampler(of: set, configuration)
+        objective = try NestedObjective(
+            ContrastiveObjective(configuration.objective, methods: methods),
+            for: embedder
         )
-        objective = ContrastiveObjective(configuration.objective)
+        retention = try Retention(retained, for: embedder, configuration, workers: workers)
+        self.guards = try Guards(guards, bound: configuration.retention.guardBound)
         peakLearningRate = Double(
             configuration.learningRate ?? model.defaultLearningRate(of: configuration.optimizer.rule)
         )
         sources = configuration.negatives ?? (set.hasNegatives ? [.rows] : [])
+        try configuration.mining.require(guides: configuration.mining.guides.count, for: sources)
         guardRails = GuardRails(configuration: configuration, learningRate: peakLearningRate, model: model)
         state = TrainingState(
             model: model,
             configuration: configuration,
             negatives: sources == [.rows] ? set.rows.map(\.negatives) : []
         )
+        state.methods = try objective.start(methodContext())
         if let resumption {
-            state = try Checkpoint.read(from: resumption, matching: checkpointIdentity, shapes: state)
+            state = try Checkpoint.read(
+                from: resumption,
+                matching: checkpointIdentity,
+                shapes: state,
+                rows: set.rows.count
+            )
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds
+    }
+
+    private static func sampler(
+        of set: TrainingSet,
+        _ configuration: TrainingConfiguration
+    ) throws -> any BatchSampler {
+        guard configuration.batches.kind == .tasks else {
+            return Sampler(
+                rows: set.rows,
+                textCount: set.texts.count,
+                batchSize: configuration.batchSize,
+                seed: configuration.seed
+            )
+        }
+        guard set.rows.contains(where: { $0.task >= 0 }) else {
+            throw TrainingError(
+                code: .invalidData,
+                message: "batches are to have one task each, and no training pair says which task it is of: "
+                    + "give pairs a task, or choose batches that are mixed or of clusters"
+            )
+        }
+        return TaskSampler(
+            rows: set.rows,
+            tasks: set.rows.map(\.task),
+            textCount: set.texts.count,
+            batchSize: configuration.batchSize,
+            exponent: configuration.batches.taskExponent,
+            seed: configuration.seed
+        )
+    }
+
+    /// The texts, with the configuration's edits of each role's.
+    private static func edited(
+        _ queries: TokenStore,
+        _ documents: TokenStore,
+        _ configuration: TrainingConfiguration,
+        _ embedder: Embedder,
+        _ workers: Workers
+    ) throws -> (queries: TokenStore, documents: TokenStore) {
+        guard let augmentation = configuration.augmentation else { return (queries, documents) }
+        func edited(_ store: TokenStore, _ role: Role) throws -> TokenStore {
+            guard augmentation.roles.contains(role) else { return store }
+            return try store.edited {
+                try TextEditor(
+                    augmentation,
+                    tokens: $0,
+                    embedder: embedder,
+                    role: role,
+                    seed: configuration.seed,
+                    workers: workers
+                )
+            }
+        }
+        return (try edited(queries, .query), try edited(documents, .document))
     }
 
     /// Trains to the end and returns the model with a report.
@@ -113,17 +184,22 @@ final class Trainer {
         var batches: [ArraySlice<Int32>] = []
         var batchesOfEpoch = -1
         do {
+            try retention.begin(from: model, workers: workers, cancellation: cancellation)
+            if !guards.isEmpty, state.guarded.isEmpty {
+                try watchGuards(model.embedder, cancellation: cancellation, progress)
+            }
             // A run that was cancelled in an evaluation continues with it.
             try evaluateIfDue(perEpoch: perEpoch, total: total, cancellation: cancellation, progress)
             while state.step < total, !state.isFinished {
                 try cancellation.check()
                 let (epoch, index) = state.step.quotientAndRemainder(dividingBy: perEpoch)
-                if state.minedEpoch < 0 || isMiningDue(epoch: epoch, index: index) {
+                if state.minedStep < 0 || isMiningDue(epoch: epoch, index: index) {
                     try mine(epoch: epoch, cancellation: cancellation, progress)
                 }
                 let started = ContinuousClock.now
                 if batchesOfEpoch != epoch {
-                    batches = sampler.batches(epoch: epoch)
+                    if configuration.batches.kind == .clusters, index == 0 { try cluster(epoch, cancellation) }
+                    batches = sampler.batches(epoch: epoch, clusters: state.clusters)
                     batchesOfEpoch = epoch
                     if index == 0 { state.beginEpoch() }
                 }
@@ -145,7 +221,7 @@ final class Trainer {
             throw error
         }
         if let checkpoints { try writeCheckpoint(checkpoints, progress) }
-        return finish(total: total, progress)
+        return try finish(total: total, progress)
     }
 
     // MARK: One step
@@ -157,16 +233,9 @@ final class Trainer {
         total: Int,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws -> Double {
-        let batch = ContrastiveBatch(
-            rows.map { row in
-                var texts = set.rows[Int(row)]
-                texts.negatives =
-                    state.negatives.isEmpty
-                    ? [] : Array(state.negatives[Int(row)].prefix(configuration.negativesPerRow))
-                return texts
-            }
-        )
-        let (contrast, gradients) = contrast(batch)
+        let batch = ContrastiveBatch(rows.map { batchRow(Int($0)) })
+        let (nested, gradients) = contrast(batch, rows: Array(rows), total: total)
+        let contrast = nested.total
         guard contrast.loss.isFinite else {
             throw TrainingError(
                 code: .diverged,
@@ -187,57 +256,172 @@ final class Trainer {
             learningRate: peakLearningRate * factor,
             workers: workers
         )
+        let methods = objective.objective.methods
+        for (view, contrast) in nested.views {
+            for (index, method) in methods.enumerated() {
+                method.update(
+                    &state.methods[view * methods.count + index],
+                    after: StepOutcome(
+                        step: contrast.step(seenBy: index),
+                        losses: contrast.losses,
+                        gradients: contrast.learned[index],
+                        parameters: state.parameters,
+                        learningRate: state.learningRate
+                    )
+                )
+            }
+        }
         if isLastEpoch { noteSuspects(contrast, batch) }
         for warning in guardRails.check(contrast, step: state.step, total: total) { warn(warning, progress) }
         return contrast.loss
     }
 
+    /// A row with the hard negatives it has now, and what a teacher said of those the data named.
+    private func batchRow(_ index: Int) -> ContrastiveRow {
+        var row = set.rows[index]
+        let named = row
+        row.negatives =
+            state.negatives.isEmpty ? [] : Array(state.negatives[index].prefix(configuration.negativesPerRow))
+        if !named.negativeScores.isEmpty {
+            row.negativeScores = row.negatives.map { negative in
+                named.negatives.firstIndex(of: negative).map { named.negativeScores[$0] } ?? .nan
+            }
+        }
+        return row
+    }
+
+    private func methodContext() -> MethodContext {
+        MethodContext(
+            texts: set.texts,
+            rows: set.rows,
+            batchSize: sampler.batchSize,
+            dimension: model.embedder.tower(for: .query).encoder.dimension,
+            totalSteps: sampler.batchesPerEpoch * configuration.epochs,
+            seed: configuration.seed,
+            model: model.embedder,
+            parameters: model.parameters
+        ) { [set, workers] texts, embedder, role in
+            try embedder.embed(
+                texts.map { set.texts[Int($0)] },
+                as: role,
+                options: Embedder.Options(),
+                workers: workers,
+                cancellation: Cancellation()
+            ).embeddings
+        }
+    }
+
     /// The three phases: a batch embedded, contrasted, and its gradient taken back to the parameters.
     ///
     /// What holds the weights ends with this call, so that the optimizer changes them in place.
-    private func contrast(_ batch: ContrastiveBatch) -> (Contrast, [ParameterGradient?]) {
+    private func contrast(
+        _ batch: ContrastiveBatch,
+        rows: [Int32],
+        total: Int
+    ) -> (NestedContrast, [ParameterGradient?]) {
         let queryWeights = weights(of: .query)
         let documentWeights = model.embedder.sharesWeights ? queryWeights : weights(of: .document)
-        let anchors = embed(batch.anchors, .query, queries, queryWeights)
-        let candidates = embed(batch.documents, .document, documents, documentWeights)
+        let selection = objective.views.selection(step: state.step, seed: configuration.seed)
+        let anchors = embed(batch.anchors, .query, queries, queryWeights, layers: selection.layers)
+        let candidates = embed(batch.documents, .document, documents, documentWeights, layers: selection.layers)
+        // Methods may ask for embeddings under other weights, which reads the state.
+        var methods: [MethodState] = []
+        swap(&methods, &state.methods)
         let contrast = objective.contrast(
             anchors: anchors.embeddings,
             documents: candidates.embeddings,
             batch: batch,
+            context: stepContext(batch, rows: rows, total: total, layers: selection.layers),
             scale: state.temperature.scale,
+            selection: selection,
+            states: &methods,
             workers: workers
         )
+        swap(&methods, &state.methods)
         tokenCount += anchors.tokenCount + candidates.tokenCount
         // One sum for both roles where they share the weights.
         var sums = [ParameterGradients()]
-        anchors.backpropagate(contrast.anchorGradient, into: &sums[0])
+        anchors.backpropagate(contrast.total.anchorGradient, into: &sums[0])
         if !model.embedder.sharesWeights { sums.append(ParameterGradients()) }
-        candidates.backpropagate(contrast.documentGradient, into: &sums[sums.count - 1])
+        candidates.backpropagate(contrast.total.documentGradient, into: &sums[sums.count - 1])
+        let side = SideStep(
+            number: state.step,
+            scale: state.temperature.scale,
+            workers: workers,
+            selection: selection
+        ) { [self] texts, role, store, part in
+            embed(
+                texts,
+                role,
+                store,
+                role == .query ? queryWeights : documentWeights,
+                // Dropout differs from the batch's own.
+                seed: configuration.seed &+ 2,
+                layers: part == .views ? selection.layers : [],
+                drops: part == .views
+            )
+        }
+        let retained = retention.run(side, into: &sums)
+        report.retentionLoss = retained.loss
+        tokenCount += retained.tokens
         return (contrast, gradients(sums))
     }
 
-    private func weights(of role: Role) -> Weights {
+    private func stepContext(
+        _ batch: ContrastiveBatch,
+        rows: [Int32],
+        total: Int,
+        layers: [Int]
+    ) -> ContrastiveStep.Context {
+        var context = ContrastiveStep.Context()
+        context.rows = rows
+        context.number = state.step
+        context.total = total
+        context.epoch = state.step / sampler.batchesPerEpoch
+        context.seed = configuration.seed
+        context.embed = { [self] side, parameters in
+            let (texts, role, store) =
+                side == .anchors ? (batch.anchors, Role.query, queries) : (batch.documents, .document, documents)
+            let weights = weights(of: role, in: parameters)
+            // Dropout differs from the batch's own.
+            return embed(texts, role, store, weights, seed: configuration.seed &+ 1, layers: layers).embeddings
+        }
+        return context
+    }
+
+    private func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
         let range = model.range(of: role)
         return Weights(
-            Array(state.parameters[range]),
-            isTrained: model.traits[range].map(\.isTrained),
+            Array((parameters ?? state.parameters)[range]),
+            isTrained: parameters == nil ? model.traits[range].map(\.isTrained) : range.map { _ in false },
             precision: configuration.compute.precision
         )
     }
 
-    private func embed(_ texts: [Int32], _ role: Role, _ store: TokenStore, _ weights: Weights) -> EmbeddedBatch {
-        EmbeddedBatch(
+    private func embed(
+        _ texts: [Int32],
+        _ role: Role,
+        _ store: TokenStore,
+        _ weights: Weights,
+        seed: UInt64? = nil,
+        layers: [Int] = [],
+        drops: Bool = true
+    ) -> EmbeddedBatch {
+        let randomness = DropoutRandomness(
+            seed: ~(seed ?? configuration.seed),
+            // Steps, roles and chunks have streams of their own.
+            stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
+            rate: configuration.dropout
+        )
+        return EmbeddedBatch(
             texts,
             from: .init(
                 store: store,
+                step: state.step,
                 encoder: model.embedder.tower(for: role).encoder,
                 weights: weights,
-                randomness: DropoutRandomness(
-                    seed: ~configuration.seed,
-                    // Steps, roles and chunks have streams of their own.
-                    stream: UInt64(state.step) << 32 | (role == .query ? 0 : 1 << 31),
-                    rate: configuration.dropout
-                ),
+                randomness: drops ? randomness : nil,
+                layers: layers,
                 workers: workers
             ),
             tapeBudget: configuration.tapeMemory
@@ -288,8 +472,10 @@ final class Trainer {
     // MARK: Mining
 
     private func isMiningDue(epoch: Int, index: Int) -> Bool {
+        guard state.minedStep != state.step else { return false }
+        if let every = configuration.remineEverySteps, state.step % every == 0 { return true }
         guard index == 0, let every = configuration.remineEvery else { return false }
-        return state.minedEpoch != epoch && epoch % every == 0
+        return epoch % every == 0
     }
 
     private func mine(
@@ -298,16 +484,17 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
         guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else {
-            state.minedEpoch = epoch
+            state.minedStep = state.step
             return
         }
         let miner = HardNegativeMiner(
             configuration.mining,
             perRow: configuration.negativesPerRow,
-            seed: configuration.seed &+ UInt64(epoch),
+            seed: configuration.seed &+ UInt64(configuration.remineEverySteps == nil ? epoch : state.step),
             workers: workers
         )
-        let (negatives, found) = try miner.mine(set, sources: sources, corpus: set.miningCorpus) { texts, role in
+        let layout = MiningLayout(set, corpus: set.miningCorpus, takesNamed: sources.contains(.rows))
+        let space = try MiningSpace(set, layout, workers: workers) { texts, role in
             let store = role == .query ? queries : documents
             return try EmbeddingJob(
                 encoder: model.embedder.tower(for: role).encoder,
@@ -315,8 +502,15 @@ final class Trainer {
                 skipped: store.skippedTokens
             ).run(store.tokens(of: texts[...]), workers, cancellation)
         }
+        let (negatives, found) = try miner.mine(
+            set,
+            layout,
+            sources: sources,
+            space: space,
+            guides: guideSpaces(layout, cancellation)
+        )
         state.negatives = negatives.map(\.texts)
-        state.minedEpoch = epoch
+        state.minedStep = state.step
         report.mining.append(found)
         progress?(.mined(found))
         logger.info(
@@ -324,6 +518,39 @@ final class Trainer {
             metadata: ["epoch": "\(epoch + 1)", "negatives": "\(found.negatives)", "shortRows": "\(found.shortRows)"]
         )
         if found.shortRows > 0 { warn(GuardRails.fewNegatives(found, wanted: configuration.negativesPerRow), progress) }
+    }
+
+    /// Finds which rows' anchors are near each other, at the beginning of an epoch.
+    private func cluster(_ epoch: Int, _ cancellation: Cancellation) throws {
+        guard state.clusters.isEmpty || configuration.remineEvery.map({ epoch % $0 == 0 }) ?? false else { return }
+        let count = configuration.batches.clusters ?? max(2, sampler.batchesPerEpoch / 4)
+        let layout = MiningLayout(set, corpus: [], takesNamed: false)
+        let anchors = try EmbeddingJob(
+            encoder: model.embedder.tower(for: .query).encoder,
+            weights: weights(of: .query),
+            skipped: queries.skippedTokens,
+            normalizes: true
+        ).run(queries.tokens(of: layout.anchors[...]), workers, cancellation)
+        let clusters = SphericalClusters.of(anchors, count: count, seed: configuration.seed, workers: workers)
+        state.clusters = set.rows.map { clusters[Int(layout.anchorPlaces[Int($0.anchor)])] }
+    }
+
+    /// The texts under each guide; guides don't change, so they are asked once.
+    private func guideSpaces(_ layout: MiningLayout, _ cancellation: Cancellation) throws -> [MiningSpace] {
+        if guides.isEmpty {
+            guides = try configuration.mining.openGuides().map { guide in
+                try MiningSpace(set, layout, workers: workers) { texts, role in
+                    try guide.embed(
+                        texts.map { set.texts[Int($0)] },
+                        as: role,
+                        options: Embedder.Options(),
+                        workers: workers,
+                        cancellation: cancellation
+                    ).embeddings
+                }
+            }
+        }
+        return guides
     }
 
     // MARK: Evaluation and checkpoints
@@ -335,26 +562,35 @@ final class Trainer {
         cancellation: Cancellation,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
-        guard let development, state.step > state.evaluatedStep,
+        guard development != nil || !guards.isEmpty, state.step > state.evaluatedStep,
             state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
         else { return }
-        let result = try Evaluator.evaluate(
-            model.embedder(with: state.parameters),
-            on: development,
-            precision: configuration.compute.precision,
-            workers: workers,
-            cancellation: cancellation
-        )
-        let score = result.value(of: Evaluator.selectionMetric)
-        state.evaluatedStep = state.step
-        logger.info("evaluated", metadata: ["step": "\(state.step)", "\(Evaluator.selectionMetric)": "\(score)"])
-        progress?(.evaluated(step: state.step, report: result))
-        if state.best == nil || score > state.best?.score ?? 0 {
-            state.best = TrainingState.Best(
-                score: score,
-                step: state.step,
-                parameters: configuration.keepsBest ? state.parameters : []
+        let embedder = try embedder(with: state.parameters)
+        let result = try development.map {
+            try Evaluator.evaluate(
+                embedder,
+                on: $0,
+                precision: configuration.compute.precision,
+                workers: workers,
+                cancellation: cancellation
             )
+        }
+        if !guards.isEmpty { try watchGuards(embedder, cancellation: cancellation, progress) }
+        state.evaluatedStep = state.step
+        // Where the guards alone are watched, the last weights within their bound are the best.
+        let score = result?.score ?? Double(state.step)
+        if let result {
+            logger.info("evaluated", metadata: ["step": "\(state.step)", "\(result.metric)": "\(score)"])
+            progress?(.evaluated(step: state.step, report: result))
+        }
+        let found = TrainingState.Best(
+            score: score,
+            excess: guards.excess(of: state.guarded.last),
+            step: state.step,
+            parameters: configuration.keepsBest ? state.parameters : []
+        )
+        if state.best.map(found.isBetter) ?? true {
+            state.best = found
             state.evaluationsWithoutGain = 0
             report.evaluation = result
         } else {
@@ -362,6 +598,33 @@ final class Trainer {
         }
         if !configuration.keepsBest { report.evaluation = result }
         if let patience = configuration.patience, state.evaluationsWithoutGain >= patience { state.isFinished = true }
+    }
+
+    /// The weights that would be returned: those of a step, or between them and the start's.
+    private func embedder(with parameters: [Matrix]) throws -> Embedder {
+        try model.embedder.interpolated(
+            with: model.embedder(with: parameters),
+            by: configuration.retention.interpolation
+        )
+    }
+
+    private func watchGuards(
+        _ embedder: Embedder,
+        cancellation: Cancellation,
+        _ progress: (@Sendable (TrainingEvent) -> Void)?
+    ) throws {
+        let found = try guards.evaluate(step: state.step, against: state.guarded.first) {
+            try Evaluator.evaluate(
+                embedder,
+                on: $0,
+                precision: configuration.compute.precision,
+                workers: workers,
+                cancellation: cancellation
+            )
+        }
+        state.guarded.append(found)
+        logger.info("guards", metadata: ["step": "\(state.step)", "loss": "\(found.loss)"])
+        progress?(.guarded(found))
     }
 
     private func writeCheckpoint(
@@ -373,7 +636,13 @@ final class Trainer {
     }
 
     private var checkpointIdentity: Checkpoint.Identity {
-        Checkpoint.Identity(configuration: configuration, set: set, model: model)
+        Checkpoint.Identity(
+            configuration: configuration,
+            methods: objective.objective.methods,
+            set: set,
+            model: model,
+            further: retention.digested
+        )
     }
 
     // MARK: Reporting
@@ -393,6 +662,7 @@ final class Trainer {
                     totalSteps: total,
                     epoch: epoch + 1,
                     loss: loss,
+                    retentionLoss: report.retentionLoss,
                     learningRate: state.learningRate,
                     temperature: Double(1 / state.temperature.scale),
                     pairsPerSecond: rate,
@@ -413,7 +683,7 @@ final class Trainer {
     private func finish(
         total: Int,
         _ progress: (@Sendable (TrainingEvent) -> Void)?
-    ) -> (embedder: Embedder, report: TrainingReport) {
+    ) throws -> (embedder: Embedder, report: TrainingReport) {
         let stepsHere = report.steps
         report.pairsPerSecond =
             Double(stepsHere) * Double(set.rows.count) / Double(sampler.batchesPerEpoch) / report.seconds
@@ -436,9 +706,11 @@ final class Trainer {
         if configuration.keepsBest, let best = state.best {
             parameters = best.parameters
             report.evaluationStep = best.step
+            if best.excess > 0 { warn(guards.warning(step: best.step, state.guarded), progress) }
         }
+        report.guards = state.guarded
         progress?(.finished(report))
-        return (model.embedder(with: parameters), report)
+        return (try embedder(with: parameters), report)
     }
 }
 

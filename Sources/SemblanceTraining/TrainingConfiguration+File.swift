@@ -30,7 +30,7 @@ extension TrainingConfiguration {
                 from: JSONSerialization.data(withJSONObject: merged)
             )
         } catch DecodingError.typeMismatch(_, let context), DecodingError.dataCorrupted(let context),
-            DecodingError.valueNotFound(_, let context)
+            DecodingError.valueNotFound(_, let context), DecodingError.keyNotFound(_, let context)
         {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             throw invalid("\(path): \(context.debugDescription)")
@@ -50,12 +50,18 @@ extension TrainingConfiguration {
             all.tuning.softPromptLength = 0
             all.negatives = []
             all.remineEvery = 0
+            all.remineEverySteps = 0
+            all.batches.clusters = 0
+            all.augmentation = .crops
             all.evaluateEvery = 0
             all.patience = 0
             all.mining.maximumScore = 0
             all.mining.minimumScore = 0
             all.mining.margin = 0
             all.mining.relativeMargin = 0
+            all.objective.nesting.dimensionsPerStep = 0
+            all.objective.nesting.layersPerStep = 0
+            all.mining.competence = 0
             all.compute.threads = 0
             return all
         }
@@ -76,12 +82,37 @@ extension TrainingConfiguration {
         }
         var merged = usual
         for (name, value) in given {
-            if let inner = value as? [String: Any], let knownInner = known[name] as? [String: Any] {
+            if path == "objective.", name == "methods", let methods = value as? [[String: Any]] {
+                merged[name] = try methods.map { try completing(method: $0, fail: fail) }
+            } else if let inner = value as? [String: Any], let knownInner = known[name] as? [String: Any] {
                 merged[name] = try merging(inner, over: knownInner, at: "\(path)\(name).", fail: fail)
             } else {
                 merged[name] = value
             }
         }
         return merged
+    }
+
+    /// A method's settings with the defaults of those it does not name.
+    private static func completing(method given: [String: Any], fail: (String) throws -> Never) throws -> [String: Any]
+    {
+        guard let name = given["name"] as? String else {
+            try fail("objective.methods holds a method without a name; there are \(MethodRegistry.names)")
+        }
+        let defaults = try JSONEncoder().encode(MethodChoice(named: name))
+        let merged = (try JSONSerialization.jsonObject(with: defaults) as? [String: Any] ?? [:])
+            .merging(given) { $1 }
+        let choice = try JSONDecoder().decode(
+            MethodChoice.self,
+            from: JSONSerialization.data(withJSONObject: merged)
+        )
+        // What the method does not know it does not write either.
+        let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(choice)) as? [String: Any] ?? [:]
+        for field in given.keys.sorted() where known[field] == nil {
+            try fail(
+                "\(field) is no field of the method \(name); there are \(known.keys.sorted().joined(separator: ", "))"
+            )
+        }
+        return known
     }
 }

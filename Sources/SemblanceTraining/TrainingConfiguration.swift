@@ -37,6 +37,12 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var mining = MiningConfiguration()
     /// After how many epochs negatives are mined anew; `nil`, the default, mines once, before the first step.
     public var remineEvery: Int?
+    /// After how many steps negatives are mined anew (arXiv:2007.00808); `nil`, the default, goes by epochs.
+    public var remineEverySteps: Int?
+    /// Which rows come into a batch together. The default mixes all.
+    public var batches = BatchComposition()
+    /// How texts are changed at random when they come into a batch; `nil`, the default, leaves them.
+    public var augmentation: TextAugmentation?
     /// Decides the order of pairs, initial weights and random picks. The default is 42.
     public var seed: UInt64 = 42
     /// Steps between two evaluations; `nil`, the default, evaluates after each epoch.
@@ -45,6 +51,8 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var keepsBest = true
     /// Evaluations without improvement after which training ends; `nil`, the default, goes on.
     public var patience: Int?
+    /// What the model keeps of what it could before.
+    public var retention = RetentionConfiguration()
     /// How the machine is used.
     public var compute = ComputeOptions()
 
@@ -98,8 +106,17 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
             "negativesPerRow is \(negativesPerRow): it must be 0 to 1000"
         )
         try mining.validate()
+        try retention.validate()
+        try batches.validate()
+        try augmentation?.validate()
         if let remineEvery {
             try TrainingError.require(remineEvery >= 1, "remineEvery is \(remineEvery): it must be at least 1 epoch")
+        }
+        if let remineEverySteps {
+            try TrainingError.require(
+                remineEverySteps >= 1,
+                "remineEverySteps is \(remineEverySteps): it must be at least 1 step"
+            )
         }
         if let evaluateEvery {
             try TrainingError.require(evaluateEvery >= 1, "evaluateEvery is \(evaluateEvery): it must be at least 1")

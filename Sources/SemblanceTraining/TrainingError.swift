@@ -23,4 +23,11 @@ public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible 
     static func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
         if !condition { throw TrainingError(code: .invalidConfiguration, message: message()) }
     }
+
+    static func requireWeight(_ weight: Float, of method: String) throws {
+        try require(
+            weight.isFinite && weight >= 0,
+            "\(method): a weight is \(weight): it must be a number, at least 0"
+        )
+    }
 }

@@ -1,7 +1,8 @@
 /// One training example: an anchor, what it should find, and what it should not.
 ///
 /// As JSON: `{"anchor": "…", "positive": "…", "negatives": ["…"], "group": "…"}`; `positive` may be a list, and all after
-/// it may be missing. Mining adds `negative_scores`, one for each negative.
+/// it may be missing. Mining adds `negative_scores`, one for each negative. Some methods ask for `score`, `weight`, `task`,
+/// or a teacher's `positive_scores` and `negative_scores`.
 public struct TrainingPair: Hashable, Sendable {
     /// The query's text.
     public var anchor: String
@@ -10,9 +11,20 @@ public struct TrainingPair: Hashable, Sendable {
     /// Hard negatives: texts chosen because they look relevant and are not.
     public var negatives: [String]
     /// Rows of one group are not each other's in-batch negatives, and may be each other's hard ones (siblings).
+    ///
+    /// Groups may be paths of a taxonomy, such as `science/physics/optics` (in JSON also a list): then rows of near
+    /// branches are siblings too.
     public var group: String?
-    /// The similarity of each negative to the anchor, where negatives were mined.
+    /// The relevance of the positive, or the similarity of the two texts, where somebody judged it.
+    public var score: Float?
+    /// A teacher's score of each positive.
+    public var positiveScores: [Float]?
+    /// A teacher's score of each negative, or its similarity to the anchor where negatives were mined.
     public var negativeScores: [Float]?
+    /// How far the pair is trusted; 1 unless given.
+    public var weight: Float?
+    /// The task, or source, the pair comes from.
+    public var task: String?
     /// The row's own id, carried along.
     public var id: String?
 
@@ -32,7 +44,8 @@ public struct TrainingPair: Hashable, Sendable {
 
 extension TrainingPair: Codable {
     private enum CodingKeys: String, CodingKey {
-        case anchor, positive, negatives, group, id
+        case anchor, positive, negatives, group, id, score, weight, task
+        case positiveScores = "positive_scores"
         case negativeScores = "negative_scores"
     }
 
@@ -46,7 +59,15 @@ extension TrainingPair: Codable {
             positives = try container.decode([String].self, forKey: .positive)
         }
         negatives = try container.decodeIfPresent([String].self, forKey: .negatives) ?? []
-        group = try container.decodeIfPresent(String.self, forKey: .group)
+        if let path = try? container.decode([String].self, forKey: .group) {
+            group = path.joined(separator: "/")
+        } else {
+            group = try container.decodeIfPresent(String.self, forKey: .group)
+        }
+        score = try container.decodeIfPresent(Float.self, forKey: .score)
+        weight = try container.decodeIfPresent(Float.self, forKey: .weight)
+        task = try container.decodeIfPresent(String.self, forKey: .task)
+        positiveScores = try container.decodeIfPresent([Float].self, forKey: .positiveScores)
         negativeScores = try container.decodeIfPresent([Float].self, forKey: .negativeScores)
         id = try container.decodeIfPresent(String.self, forKey: .id)
     }
@@ -62,6 +83,10 @@ extension TrainingPair: Codable {
         }
         if !negatives.isEmpty { try container.encode(negatives, forKey: .negatives) }
         try container.encodeIfPresent(group, forKey: .group)
+        try container.encodeIfPresent(score, forKey: .score)
+        try container.encodeIfPresent(weight, forKey: .weight)
+        try container.encodeIfPresent(task, forKey: .task)
+        try container.encodeIfPresent(positiveScores, forKey: .positiveScores)
         try container.encodeIfPresent(negativeScores, forKey: .negativeScores)
         try container.encodeIfPresent(id, forKey: .id)
     }

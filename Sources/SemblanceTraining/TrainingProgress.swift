@@ -1,5 +1,4 @@
 public import Foundation
-public import SemblanceEvaluation
 
 /// What happens while a model is trained.
 public enum TrainingEvent: Sendable {
@@ -8,7 +7,9 @@ public enum TrainingEvent: Sendable {
     /// Hard negatives were chosen.
     case mined(MiningReport)
     /// The model was evaluated on the development set after so many steps.
-    case evaluated(step: Int, report: RetrievalReport)
+    case evaluated(step: Int, report: DevelopmentReport)
+    /// The model was evaluated on its guard sets.
+    case guarded(GuardEvaluation)
     /// Something looks wrong; training goes on.
     case warning(TrainingWarning)
     /// A checkpoint was written there.
@@ -27,6 +28,8 @@ public struct TrainingProgress: Hashable, Sendable, Codable {
     public let epoch: Int
     /// The step's mean loss, in nats.
     public let loss: Double
+    /// What replayed pairs and pulled texts add to it.
+    public let retentionLoss: Double
     /// The step's learning rate.
     public let learningRate: Double
     /// The temperature after the step.
@@ -53,6 +56,8 @@ public struct TrainingWarning: Hashable, Sendable, Codable, CustomStringConverti
         case twins
         /// Fewer hard negatives were found than asked for.
         case fewNegatives
+        /// No evaluation was within the bound of the guard sets.
+        case guardBound
     }
 
     /// The kind of sign.
@@ -91,6 +96,8 @@ public struct TrainingReport: Sendable, Codable {
     public var tokensPerSecond = 0.0
     /// The mean loss of the last epoch, in nats.
     public var loss = 0.0
+    /// What replayed pairs and pulled texts added to the loss of the last step.
+    public var retentionLoss = 0.0
     /// The temperature at the end.
     public var temperature = 0.0
     /// Rows of the last epoch in which a document not known to be relevant came out above the positive.
@@ -100,9 +107,11 @@ public struct TrainingReport: Sendable, Codable {
     /// What mining found, for each time it ran in this process.
     public var mining: [MiningReport] = []
     /// The evaluation of the weights returned, where there is a development set.
-    public var evaluation: RetrievalReport?
+    public var evaluation: DevelopmentReport?
     /// The step of those weights.
     public var evaluationStep: Int?
+    /// How the model did on its guard sets, first at the start, then at each evaluation.
+    public var guards: [GuardEvaluation] = []
     /// Signs that something is wrong.
     public var warnings: [TrainingWarning] = []
     /// Whether training ended before its last epoch because evaluations no longer improved.

@@ -7,10 +7,12 @@ struct TrainingSet: Sendable {
     /// Distinct anchors and distinct documents share one numbering.
     let texts: [String]
     /// A row's texts by number.
-    let rows: [ContrastiveBatch.Row]
+    let rows: [ContrastiveRow]
     /// Whether any row came with negatives of its own, and with a group.
     let hasNegatives: Bool
     let hasGroups: Bool
+    /// The groups by number.
+    let groups: [String]
     /// Further texts that negatives may be mined from, by number; empty where the positives are the corpus.
     let corpus: [Int32]
 
@@ -25,7 +27,8 @@ struct TrainingSet: Sendable {
         }
         let interner = TextInterner()
         let groups = TextInterner()
-        var rows: [ContrastiveBatch.Row] = []
+        let tasks = TextInterner()
+        var rows: [ContrastiveRow] = []
         rows.reserveCapacity(pairs.count)
         var (hasNegatives, hasGroups) = (false, false)
         for (index, pair) in pairs.enumerated() {
@@ -36,15 +39,23 @@ struct TrainingSet: Sendable {
                         + "has no positive: give it one or leave it out"
                 )
             }
-            var row = ContrastiveBatch.Row(anchor: interner.intern(pair.anchor), positives: [], group: -1)
-            for positive in pair.positives {
+            var row = ContrastiveRow(anchor: interner.intern(pair.anchor), positives: [], group: -1)
+            let scores = try Scores(pair, number: index + 1)
+            for (place, positive) in pair.positives.enumerated() {
                 let number = interner.intern(positive)
-                if !row.positives.contains(number) { row.positives.append(number) }
+                if row.positives.contains(number) { continue }
+                row.positives.append(number)
+                if let scores = scores.positives { row.positiveScores.append(scores[place]) }
             }
-            for negative in pair.negatives {
+            for (place, negative) in pair.negatives.enumerated() {
                 let number = interner.intern(negative)
-                if !row.positives.contains(number) { row.negatives.append(number) }
+                if row.positives.contains(number) { continue }
+                row.negatives.append(number)
+                if let scores = scores.negatives { row.negativeScores.append(scores[place]) }
             }
+            row.score = pair.score ?? .nan
+            row.weight = pair.weight ?? 1
+            row.task = pair.task.map { tasks.intern($0) } ?? -1
             if let group = pair.group {
                 row.group = groups.intern(group)
                 hasGroups = true
@@ -57,6 +68,7 @@ struct TrainingSet: Sendable {
         for text in corpus { corpusNumbers.append(interner.intern(text)) }
         self.corpus = corpusNumbers
         texts = interner.texts
+        self.groups = groups.texts
         self.rows = rows
         self.hasNegatives = hasNegatives
         self.hasGroups = hasGroups
@@ -69,5 +81,39 @@ struct TrainingSet: Sendable {
             defer { seen[Int(text)] = true }
             return !seen[Int(text)]
         }
+    }
+}
+
+/// A pair's scores, checked.
+private struct Scores {
+    let positives: [Float]?
+    let negatives: [Float]?
+
+    init(_ pair: TrainingPair, number: Int) throws {
+        func check(_ name: String, _ values: [Float]?, count: Int?) throws {
+            guard let values else { return }
+            let place = "training pair \(number) (anchor \(pair.anchor.prefix(60).debugDescription))"
+            if let count, values.count != count {
+                throw TrainingError(
+                    code: .invalidData,
+                    message: "\(place) has \(values.count) \(name) for \(count) texts: give each one, or none"
+                )
+            }
+            if let wrong = values.first(where: { !$0.isFinite }) {
+                throw TrainingError(code: .invalidData, message: "\(place): \(name) is \(wrong), not a number")
+            }
+        }
+        try check("positive_scores", pair.positiveScores, count: pair.positives.count)
+        try check("negative_scores", pair.negativeScores, count: pair.negatives.count)
+        try check("score", pair.score.map { [$0] }, count: nil)
+        try check("weight", pair.weight.map { [$0] }, count: nil)
+        if let weight = pair.weight, weight < 0 {
+            throw TrainingError(
+                code: .invalidData,
+                message: "training pair \(number) has the weight \(weight): it must be at least 0"
+            )
+        }
+        positives = pair.positiveScores
+        negatives = pair.negativeScores
     }
 }

@@ -10,10 +10,14 @@ struct TrainingState {
     var parameters: [Matrix]
     var optimizer: Optimizer
     var temperature: LearnedTemperature
-    /// The epoch negatives were mined for; −1 before the first time.
-    var minedEpoch = -1
+    /// Of the objective's methods, in their order.
+    var methods: [MethodState] = []
+    /// The step negatives were mined before; −1 before the first time.
+    var minedStep = -1
     /// Hard negatives of each row by text number; empty where there are none.
     var negatives: [[Int32]]
+    /// By row, the cluster of its anchor, where batches go by clusters; else empty.
+    var clusters: [Int32] = []
     /// The best evaluation so far.
     var best: Best?
     var evaluationsWithoutGain = 0
@@ -25,11 +29,21 @@ struct TrainingState {
     var lossSumOfEpoch = 0.0
     var lossesOfEpoch = 0
 
+    /// How the model did on its guard sets, first at the start.
+    var guarded: [GuardEvaluation] = []
+
     struct Best {
         var score: Double
+        /// How far the guard sets lose more than they may.
+        var excess = 0.0
         var step: Int
         /// Empty where the last weights are wanted instead of the best.
         var parameters: [Matrix]
+
+        /// What is within the guards' bound comes first, then what is nearer to it, then the score.
+        func isBetter(than other: Best) -> Bool {
+            excess == other.excess ? score > other.score : excess < other.excess
+        }
     }
 
     init(model: TrainedModel, configuration: TrainingConfiguration, negatives: [[Int32]]) {

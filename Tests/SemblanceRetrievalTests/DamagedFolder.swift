@@ -73,17 +73,19 @@ struct SampleFolder {
     static func files(_ disk: SimulatedDisk) throws -> [String: [UInt8]] {
         var files: [String: [UInt8]] = [:]
         for name in try disk.names(in: path) where name != "lock" {
-            files[name] = unsafe Array(try disk.read(path + "/" + name).bytes)
+            files[name] = try disk.contents(of: path + "/" + name)
         }
         return files
     }
 
-    static func open(_ disk: SimulatedDisk, readOnly: Bool = true) throws -> VectorIndex {
-        try VectorIndex.open(
+    static func open(_ disk: SimulatedDisk, readOnly: Bool = true, sealingCount: Int = 4096) throws -> VectorIndex {
+        var maintenance = MaintenanceConfiguration()
+        maintenance.sealingCount = sealingCount
+        return try VectorIndex.open(
             at: path,
             readOnly: readOnly,
             durability: .everyWrite,
-            maintenance: MaintenanceConfiguration(),
+            maintenance: maintenance,
             options: ComputeOptions(threads: 1),
             files: disk
         ).index

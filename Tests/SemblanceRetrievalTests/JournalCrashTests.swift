@@ -4,9 +4,6 @@ import SemblanceRetrieval
 import SemblanceTestSupport
 import Testing
 
-/// How much of the long tests is run: 1 unless `SEMBLANCE_TEST_SCALE` says more.
-let testScale = ProcessInfo.processInfo.environment["SEMBLANCE_TEST_SCALE"].flatMap(Int.init) ?? 1
-
 @Suite struct JournalCrashTests {
     /// What every run of the test below does.
     private func script(_ model: inout JournalModel) throws {

@@ -88,14 +88,33 @@ import Testing
 
     @Test func `files come back as they were`() async throws {
         let sample = try Sample(seed: 2), segment = try open(sample.bytes), files = SystemFiles()
+        let stamps = (0..<segment.count).map { UInt64($0) << 40 }
         try await withTemporaryFolder { folder in
-            let path = folder.appending(path: "segment").path, identity = try segment.write(to: path, files: files)
-            let again = try LexicalSegment(contentsOf: path, expecting: identity, files: files)
-            #expect(try index(again).hits(sample.query) == sample.hits)
-            let other = try LexicalSegment([], language: .none).write(to: path + "2", files: files)
+            let path = folder.appending(path: "segment").path
+            let identity = try LexicalSegmentFile.write(segment, stamps: stamps, to: path, files: files)
+            let again = try LexicalSegmentFile(contentsOf: path, expecting: identity, files: files)
+            #expect(try index(again.segment).hits(sample.query) == sample.hits)
+            #expect((0..<segment.count).map(again.stamp) == stamps)
+            let empty = LexicalSegment([], language: .none)
+            let other = try LexicalSegmentFile.write(empty, stamps: [], to: path + "2", files: files)
+            #expect(try LexicalSegmentFile(contentsOf: path + "2", files: files).segment.count == 0)
             #expect(throws: RetrievalError.self) {
-                try LexicalSegment(contentsOf: path, expecting: other, files: files)
+                try LexicalSegmentFile(contentsOf: path, expecting: other, files: files)
             }
+        }
+    }
+
+    /// Whole files whose segments and stamps don't go together.
+    @Test func `a segment with too few or too many stamps is refused`() throws {
+        let segment = try open(Sample(seed: 2).bytes), disk = SimulatedDisk()
+        for (place, wrong) in [-8, 8, 4, -8 * segment.count - 8].enumerated() {
+            let writer = try BlockFileWriter("/\(place)", files: disk)
+            let stamps = [UInt8](repeating: 0, count: segment.count * 8 + 8)
+            var bytes = unsafe Array(segment.bytes) + stamps
+            bytes.removeLast(8 - wrong)
+            try unsafe bytes.withUnsafeBytes { try unsafe writer.write($0) }
+            _ = try writer.finish()
+            #expect(throws: (any Error).self) { try LexicalSegmentFile(contentsOf: "/\(place)", files: disk) }
         }
     }
 

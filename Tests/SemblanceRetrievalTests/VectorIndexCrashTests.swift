@@ -204,11 +204,8 @@ extension SimulatedDisk {
 }
 
 @Suite struct VectorIndexCrashTests {
-    private static let firstSeed =
-        ProcessInfo.processInfo.environment["SEMBLANCE_TEST_SEED"].flatMap(UInt64.init) ?? 0
-
     private func live(_ count: Int, _ life: @Sendable (UInt64) async throws -> Void) async {
-        for seed in Self.firstSeed..<Self.firstSeed + UInt64(count * testScale) {
+        for seed in firstSeed..<firstSeed + UInt64(count * testScale) {
             do {
                 try await life(seed)
             } catch {

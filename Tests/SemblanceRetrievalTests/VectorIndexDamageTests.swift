@@ -1,3 +1,4 @@
+import CAllocationProbe
 import Foundation
 import SemblanceNumerics
 import SemblanceTestSupport
@@ -47,8 +48,8 @@ import Testing
             }
         case 7:
             let other = names[pick(names.count)]
-            let mine = unsafe Array(try disk.read(path).bytes)
-            let theirs = unsafe Array(try disk.read(SampleFolder.path + "/" + other).bytes)
+            let mine = try disk.contents(of: path)
+            let theirs = try disk.contents(of: SampleFolder.path + "/" + other)
             try disk.damage(path) { $0 = theirs }
             try disk.damage(SampleFolder.path + "/" + other) { $0 = mine }
             return ("swap of \(name) and \(other)", false)
@@ -125,6 +126,45 @@ import Testing
         }
         #expect(outcomes.allSatisfy { $0 > 0 })
     }
+
+    @Test(.enabled(if: allocation_probe_works()))
+    func `what a thread allocates is counted, also what it asks for in vain`() {
+        allocation_probe_begin()
+        let numbers = [UInt8](repeating: 1, count: 1 << 20)
+        #expect((1 << 20..<2 << 20).contains(allocation_probe_end()) && numbers.count == 1 << 20)
+        allocation_probe_begin()
+        #expect(unsafe malloc(Int.max / 4) == nil)
+        #expect(allocation_probe_end() >= Int.max / 4)
+    }
+
+    /// A lying length must not be believed before it is checked. Once the bytes is what the simulated disk itself takes, as
+    /// it copies what a real one maps.
+    @Test(.enabled(if: allocation_probe_works()), arguments: kinds)
+    func `opening a damaged folder takes no more memory than twice its bytes`(kind: String) async throws {
+        let samples = [
+            try await SampleFolder(kind: kind, closed: true), try await SampleFolder(kind: kind, closed: false),
+        ]
+        let stranger = try await SampleFolder(kind: "int8", closed: true, seed: 9)
+        var random = RandomStream(seed: 6)
+        for round in 0..<300 * testScale {
+            let sample = samples[round % 2]
+            let disk = sample.disk.copy()
+            let (what, _) = round < 2 ? ("nothing", false) : try damage(disk, sample, stranger, &random)
+            allocation_probe_begin()
+            do {
+                let index = try SampleFolder.open(disk, sealingCount: 64)
+                _ = try index.nearest(to: SampleFolder.query(8), count: 10)
+            } catch is RetrievalError {} catch is FileError {}
+            let peak = allocation_probe_end()
+            if peak > 2 * disk.used + Self.slack {
+                Issue.record("\(kind), round \(round), \(what): \(peak) bytes for \(disk.used)")
+                return
+            }
+        }
+    }
+
+    /// What parsing JSON, threads and the like take whatever the size.
+    private static let slack = 64 << 10
 
     /// What doesn't open opens after a repair, unless nothing says what it was.
     private func repair(_ disk: SimulatedDisk, _ what: String, _ isForged: Bool) throws {

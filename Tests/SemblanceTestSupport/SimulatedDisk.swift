@@ -95,6 +95,11 @@ package final class SimulatedDisk: FileLayer {
         )
     }
 
+    /// A copy of what is in a file.
+    package func contents(of path: String) throws -> [UInt8] {
+        try unsafe read(path, upTo: .max).withBytes { unsafe Array($0) }
+    }
+
     /// Changes what is in a file, as something that isn't this program may.
     package func damage(_ path: String, _ body: (inout [UInt8]) -> Void) throws {
         try state.withLock { state in

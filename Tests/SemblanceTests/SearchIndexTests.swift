@@ -187,7 +187,7 @@ import Testing
             #expect(opened.count == 23)
             #expect(try await opened.embedder.embed("studies rocks") == direct)
             let names = try FileManager.default.contentsOfDirectory(atPath: place.path)
-            #expect(Set(names) == ["manifest.json", "model-2", "vectors-2"])
+            #expect(Set(names) == ["manifest.json", "model-2", "vectors-2", "words-2"])
         }
     }
 

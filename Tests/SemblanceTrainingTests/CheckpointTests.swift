@@ -3,7 +3,6 @@ import SemblanceEncoders
 import SemblanceEvaluation
 import SemblanceNumerics
 import SemblanceTraining
-import Synchronization
 import SemblanceTestSupport
 import Testing
 
@@ -47,7 +46,7 @@ import Testing
             pairs ?? self.pairs,
             startingFrom: .embedder(toy.embedder(projection: 8)),
             configuration: configuration,
-            evaluating: development(),
+            evaluating: .retrieval(development()),
             checkpoints: checkpoints,
             resumingFrom: resumingFrom,
             progress: progress
@@ -55,20 +54,14 @@ import Testing
     }
 
     /// Runs until `step`, is cancelled there, and leaves a checkpoint in `folder`.
-    func interrupt(_ configuration: TrainingConfiguration, after step: Int, in folder: URL) async throws {
-        let task = Mutex<Task<[[Float]], any Error>?>(nil)
-        let started = Task {
-            // Cancelled from within, once the task is known to the one who cancels.
-            while task.withLock({ $0 == nil }) { await Task.yield() }
-            return try await run(
+    func interrupt(_ configuration: TrainingConfiguration, after step: Int, in folder: URL) async {
+        await SemblanceTrainingTests.interrupt(after: step) { progress in
+            _ = try await run(
                 configuration,
-                checkpoints: CheckpointConfiguration(folder: folder, everySteps: 1000)
-            ) { event in
-                if case .step(let progress) = event, progress.step == step { task.withLock { $0?.cancel() } }
-            }
+                checkpoints: CheckpointConfiguration(folder: folder, everySteps: 1000),
+                progress: progress
+            )
         }
-        task.withLock { $0 = started }
-        await #expect(throws: CancellationError.self) { try await started.value }
     }
 
     @Test(arguments: OptimizerConfiguration.Rule.allCases, [1, 4, 5, 7, 10, 13, 19])
@@ -78,7 +71,7 @@ import Testing
     ) async throws {
         try await withTemporaryFolder { folder in
             let configuration = configuration(rule)
-            try await interrupt(configuration, after: step, in: folder)
+            await interrupt(configuration, after: step, in: folder)
             let log = EventLog()
             let resumed = try await run(configuration, resumingFrom: folder, progress: log.append)
             #expect(log.losses.count == 20 - step)
@@ -90,7 +83,7 @@ import Testing
         try await withTemporaryFolder { folder in
             var configuration = configuration()
             configuration.compute.threads = 1
-            try await interrupt(configuration, after: 7, in: folder)
+            await interrupt(configuration, after: 7, in: folder)
             configuration.compute.threads = 3
             let resumed = try await run(configuration, resumingFrom: folder)
             #expect(try await resumed == run(configuration))
@@ -100,21 +93,9 @@ import Testing
     @Test func `any checkpoint of a run continues it`() async throws {
         try await withTemporaryFolder { folder in
             let configuration = configuration()
-            let copies = Mutex<[URL]>([])
-            let checkpoint = folder.appending(path: "checkpoint")
-            let whole = try await run(
-                configuration,
-                checkpoints: CheckpointConfiguration(folder: checkpoint, everySteps: 3)
-            ) { event in
-                guard case .checkpoint = event else { return }
-                copies.withLock { copies in
-                    let copy = folder.appending(path: "copy-\(copies.count)")
-                    try? FileManager.default.copyItem(at: checkpoint, to: copy)
-                    copies.append(copy)
-                }
+            let (whole, found) = try await copyingCheckpoints(everySteps: 3, in: folder) { checkpoints, progress in
+                try await run(configuration, checkpoints: checkpoints, progress: progress)
             }
-            // After steps 3, 6, … 18, and at the end.
-            let found = copies.withLock { $0 }
             #expect(found.count == 7)
             for copy in found { #expect(try await run(configuration, resumingFrom: copy) == whole) }
         }
@@ -127,7 +108,7 @@ import Testing
             configuration.learningRate = 0.3
             configuration.evaluateEvery = 1
             configuration.patience = 6
-            try await interrupt(configuration, after: 5, in: folder)
+            await interrupt(configuration, after: 5, in: folder)
             let (resumed, whole) = (EventLog(), EventLog())
             let weights = try await run(configuration, resumingFrom: folder, progress: resumed.append)
             #expect(try await run(configuration, progress: whole.append) == weights)
@@ -139,7 +120,7 @@ import Testing
 
     @Test func `a checkpoint of other settings or data is refused, with the difference`() async throws {
         try await withTemporaryFolder { folder in
-            try await interrupt(configuration(), after: 3, in: folder)
+            await interrupt(configuration(), after: 3, in: folder)
             var other = configuration()
             other.learningRate = 0.01
             try await expectUnusable(folder, "learningRate", other)
@@ -173,7 +154,7 @@ import Testing
             let files = FileManager.default
             try await expectUnusable(folder.appending(path: "nothing"), "none", configuration())
             let whole = folder.appending(path: "whole")
-            try await interrupt(configuration(), after: 3, in: whole)
+            await interrupt(configuration(), after: 3, in: whole)
             let names = try files.subpathsOfDirectory(atPath: whole.path).filter { name in
                 !(try whole.appending(path: name).resourceValues(forKeys: [.isDirectoryKey]).isDirectory ?? false)
             }

@@ -55,7 +55,7 @@ import SemblanceTraining
     @Test(arguments: configurations)
     func `loss and gradients match at a nearly solved batch`(configuration: ContrastiveConfiguration) {
         var random = RandomStream(seed: 3)
-        let rows = (0..<8).map { ContrastiveBatch.Row(anchor: $0, positives: [100 + $0]) }
+        let rows = (0..<8).map { ContrastiveRow(anchor: $0, positives: [100 + $0]) }
         let batch = ContrastiveBatch(rows)
         // Positives are their anchors, a little moved; the loss is far below what 1 − p resolves in floats.
         var anchors = DoubleMatrix(rows: 8, columns: 8, elements: Array(repeating: 0, count: 64))
@@ -106,7 +106,7 @@ import SemblanceTraining
     @Test(arguments: configurations)
     func `blocks of rows give what one block gives`(configuration: ContrastiveConfiguration) {
         var random = RandomStream(seed: 5)
-        let rows = (0..<300).map { ContrastiveBatch.Row(anchor: $0 % 290, positives: [1000 + $0 % 250], group: $0 / 2) }
+        let rows = (0..<300).map { ContrastiveRow(anchor: $0 % 290, positives: [1000 + $0 % 250], group: $0 / 2) }
         let batch = ContrastiveBatch(rows)
         let anchors = random.normal(rows: 300, columns: 24)
         let documents = random.normal(rows: 300, columns: 24)
@@ -132,7 +132,7 @@ import SemblanceTraining
     @Test func `any number of threads gives the same bits`() {
         var random = RandomStream(seed: 6)
         let rows = (0..<200).map {
-            ContrastiveBatch.Row(anchor: $0, positives: [1000 + $0], negatives: [2000 + $0])
+            ContrastiveRow(anchor: $0, positives: [1000 + $0], negatives: [2000 + $0])
         }
         let batch = ContrastiveBatch(rows)
         let anchors = random.normal(rows: 200, columns: 32)
@@ -165,7 +165,7 @@ import SemblanceTraining
     }
 
     @Test func `a row's own negatives stay open although they are of its group`() {
-        let rows: [ContrastiveBatch.Row] = [
+        let rows: [ContrastiveRow] = [
             .init(anchor: 0, positives: [10], negatives: [11], group: 1),
             .init(anchor: 1, positives: [11], negatives: [10], group: 1),
         ]

@@ -3,7 +3,6 @@ import SemblanceEncoders
 import SemblanceNumerics
 import SemblanceTestSupport
 import SemblanceTraining
-import Synchronization
 import Testing
 
 /// A small BERT trained as a whole and in part, beside sentence-transformers and PEFT.
@@ -122,20 +121,15 @@ import Testing
         let whole = try await losses(configuration).embedder.weights
         try await withTemporaryFolder { folder in
             let checkpoints = CheckpointConfiguration(folder: folder, everySteps: 1)
-            let running = Mutex<Task<Void, any Error>?>(nil)
-            let task = Task {
-                try await Embedder.fit(
+            await interrupt(after: 4) { progress in
+                _ = try await Embedder.fit(
                     pairs,
                     startingFrom: .embedder(start),
                     configuration: configuration,
-                    checkpoints: checkpoints
-                ) { event in
-                    if case .step(let progress) = event, progress.step == 4 { running.withLock { $0?.cancel() } }
-                }
-                return ()
+                    checkpoints: checkpoints,
+                    progress: progress
+                )
             }
-            running.withLock { $0 = task }
-            _ = try? await task.value
             let resumed = try await Embedder.fit(
                 pairs,
                 startingFrom: .embedder(bert()),

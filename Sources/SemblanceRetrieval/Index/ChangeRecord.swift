@@ -22,6 +22,16 @@ enum ChangeRecord {
         }
     }
 
+    /// The bytes beside vectors and payloads, about.
+    var overhead: Int {
+        let words =
+            switch self {
+            case .change(let change): change.removed.count + change.ids.count + change.payloads.count
+            case .segment(_, let removed): removed.count
+            }
+        return JournalRecord.size + 8 * (5 + words)
+    }
+
     private static func withBytes<Result>(
         of change: Change,
         _ body: ([UnsafeRawBufferPointer]) throws -> Result

@@ -33,6 +33,8 @@ final class IndexFolder: Sendable {
     private let keepsUnsynced: Bool
     /// Until the index is closed.
     private let lock: Mutex<FileLock?>
+    /// Bytes of the journal that aren't rows of tails, about: since the manifest, or since the replay's beginning.
+    private let written: Atomic<Int>
 
     init(
         path: String,
@@ -40,8 +42,10 @@ final class IndexFolder: Sendable {
         files: any FileLayer,
         journal: Journal,
         manifest: IndexManifest,
-        lock: FileLock
+        lock: FileLock,
+        overhead: Int = 0
     ) {
+        written = Atomic(overhead)
         (self.path, self.files, self.journal) = (path, files, journal)
         self.lock = Mutex(lock)
         self.manifest = Mutex(manifest)
@@ -98,14 +102,17 @@ final class IndexFolder: Sendable {
 
     /// Opens a folder in the state of its last acknowledged change.
     ///
-    /// - Parameter tailCapacity: rows of a tail.
+    /// - Parameters:
+    ///   - tailCapacity: rows of a tail.
+    ///   - known: parts that are open already; those of the same files are taken as they are.
     /// - Throws: ``RetrievalError``, ``FileError``.
     static func open(
         at path: String,
         readOnly: Bool,
         durability: Durability,
         tailCapacity: Int,
-        files: any FileLayer
+        files: any FileLayer,
+        knowing known: [Part] = []
     ) throws -> Contents {
         let lock = readOnly ? nil : try files.lock(path + "/lock")
         while true {
@@ -117,7 +124,8 @@ final class IndexFolder: Sendable {
                     durability: durability,
                     tailCapacity: tailCapacity,
                     lock: lock,
-                    files: files
+                    files: files,
+                    knowing: known
                 )
             } catch {
                 // Another process may have written the next state meanwhile and removed the files of this one.
@@ -132,9 +140,16 @@ final class IndexFolder: Sendable {
         durability: Durability,
         tailCapacity: Int,
         lock: FileLock?,
-        files: any FileLayer
+        files: any FileLayer,
+        knowing known: [Part]
     ) throws -> Contents {
-        var recovery = try Recovery(path: path, manifest: manifest, tailCapacity: tailCapacity, files: files)
+        var recovery = try Recovery(
+            path: path,
+            manifest: manifest,
+            tailCapacity: tailCapacity,
+            files: files,
+            knowing: known
+        )
         func demand(_ sequence: UInt64) throws {
             guard sequence < manifest.sequence else { return }
             throw RetrievalError(
@@ -168,7 +183,8 @@ final class IndexFolder: Sendable {
             files: files,
             journal: journal,
             manifest: manifest,
-            lock: lock
+            lock: lock,
+            overhead: recovery.overhead
         )
         let state = recovery.finish(closingTails: true)
         // A full disk is no reason not to open.
@@ -191,6 +207,9 @@ final class IndexFolder: Sendable {
     /// The number of the journal's last file.
     var journalNumber: Int { journal.number }
 
+    /// Bytes of the journal that a replay reads beside the rows of tails.
+    var overhead: Int { written.load(ordering: .relaxed) }
+
     /// The last change in the journal.
     var lastSequence: UInt64 { journal.lastSequence }
 
@@ -198,6 +217,7 @@ final class IndexFolder: Sendable {
     func append(_ record: ChangeRecord) throws {
         try restore()
         let sequence = try unsafe record.withBytes { try unsafe journal.append($0) }
+        written.add(record.overhead, ordering: .relaxed)
         if keepsUnsynced { unsynced.withLock { $0.append((sequence, record)) } }
     }
 
@@ -301,6 +321,7 @@ final class IndexFolder: Sendable {
         try files.synchronise(folder: path)
         try files.write(new.encoded(), to: path + "/" + IndexManifest.name)
         manifest.withLock { $0 = new }
+        written.store(0, ordering: .relaxed)
         replaced.withLock { $0.formUnion(old.fileNames) }
     }
 
@@ -364,11 +385,22 @@ struct Recovery {
     private let tailCapacity: Int
     private let open: Opener
     private(set) var state = IndexState()
+    /// Bytes that were replayed beside the rows of tails.
+    private(set) var overhead = 0
 
-    init(path: String, manifest: IndexManifest, tailCapacity: Int, files: any FileLayer) throws {
+    init(
+        path: String,
+        manifest: IndexManifest,
+        tailCapacity: Int,
+        files: any FileLayer,
+        knowing known: [Part]
+    ) throws {
         let bits = try Self.liveBits(path: path, manifest: manifest, files: files)
         try self.init(path: path, manifest: manifest, bits: bits, tailCapacity: tailCapacity) { entry, live in
-            try Part(entry, live: live, in: path, manifest: manifest, files: files)
+            if let part = known.first(where: { $0.number == entry.number && $0.files == entry.files }) {
+                return Part(number: part.number, rows: part.rows, live: live, files: part.files)
+            }
+            return try Part(entry, live: live, in: path, manifest: manifest, files: files)
         }
     }
 
@@ -412,7 +444,9 @@ struct Recovery {
         func range(_ state: IndexState) -> Range<Int>? {
             isKnown ? (state.parts.firstIndex(where: \.isTail) ?? state.parts.count)..<state.parts.count : nil
         }
-        switch try unsafe ChangeRecord(reading: payload, dimension: manifest.dimension) {
+        let record = try unsafe ChangeRecord(reading: payload, dimension: manifest.dimension)
+        overhead += record.overhead
+        switch record {
         case .change(let change):
             if !state.hasRoom(for: change.ids.count) {
                 state.beginTail(

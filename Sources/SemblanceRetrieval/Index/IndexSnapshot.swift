@@ -7,6 +7,13 @@ package struct IndexSnapshot: Sendable {
     /// How many vectors there are.
     package var count: Int { state.count }
 
+    /// The ids of all vectors, in no order.
+    package var ids: [Int64] {
+        state.parts.flatMap { part in
+            unsafe part.ids.enumerated().compactMap { part.live[$0.offset] ? $0.element : nil }
+        }
+    }
+
     /// What is kept with the vector under `id`; `nil` where there is no such vector.
     package func payload(of id: Int64) throws -> [UInt8]? {
         try state.place(of: id).map { try $0.part.payload($0.slot) }

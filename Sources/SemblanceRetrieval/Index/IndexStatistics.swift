@@ -2,6 +2,8 @@
 struct IndexPlace: Sendable {
     let path: String
     let files: any FileLayer
+    /// Of the index that is there.
+    let identity: UInt64
 }
 
 /// What is in an index.

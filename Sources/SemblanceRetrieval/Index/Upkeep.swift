@@ -4,10 +4,20 @@ internal import Synchronization
 
 /// Who keeps an index in shape, and who waits for that.
 final class Upkeep: Sendable {
+    /// What can fail in the background; each stays failed until it succeeds itself.
+    enum Work: CaseIterable {
+        /// Sealing and merging.
+        case building
+        /// Writing the manifest.
+        case committing
+        /// Syncing the journal, where changes don't wait for that.
+        case flushing
+    }
+
     private struct State {
         var isRunning = false
         var waiters: [CheckedContinuation<Void, Never>] = []
-        var failure: (any Error)?
+        var failures: [Work: any Error] = [:]
         var isFlushing = false
     }
 
@@ -17,10 +27,14 @@ final class Upkeep: Sendable {
     /// Changes wait also where there are more sealed parts.
     static let mostParts = 24
 
-    /// Why the last attempt failed, if it did.
-    var failure: (any Error)? { state.withLock { $0.failure } }
+    /// Why some work failed that hasn't succeeded since.
+    var failure: (any Error)? {
+        state.withLock { state in Work.allCases.compactMap { state.failures[$0] }.first }
+    }
 
-    func note(_ error: any Error) { state.withLock { $0.failure = error } }
+    func failed(_ work: Work, _ error: any Error) { state.withLock { $0.failures[work] = error } }
+
+    func succeeded(_ work: Work) { state.withLock { $0.failures[work] = nil } }
 
     /// Says whether the caller should see to the next sync, because nobody does.
     func beginFlush() -> Bool {
@@ -41,10 +55,9 @@ final class Upkeep: Sendable {
     }
 
     /// A step is done; who waits for room looks again.
-    func stepped(_ error: (any Error)?) {
+    func stepped() {
         let waiters = state.withLock { state in
             defer { state.waiters = [] }
-            state.failure = error
             return state.waiters
         }
         for waiter in waiters { waiter.resume() }
@@ -73,7 +86,7 @@ final class Upkeep: Sendable {
     func waitForRoom(in index: VectorIndex) async {
         let limit = 2 * index.maintenance.sealingCount
         while index.current.unsealedRows > limit || index.current.sealedParts > Self.mostParts,
-            state.withLock({ $0.isRunning && $0.failure == nil })
+            state.withLock({ $0.isRunning && $0.failures[.building] == nil })
         {
             pressed.store(true, ordering: .relaxed)
             await waitForStep()
@@ -95,7 +108,9 @@ final class Upkeep: Sendable {
 extension VectorIndex {
     /// Sees to the index in the background, where something is to be done and nobody is at it.
     func keepUp() {
-        guard !isReadOnly.load(ordering: .relaxed), next(current) != nil, upkeep.begin() else { return }
+        guard !isReadOnly.load(ordering: .relaxed) else { return }
+        guard next(current) != nil else { return upkeep.succeeded(.building) }
+        guard upkeep.begin() else { return }
         Task.detached { [self] in
             while true {
                 do {
@@ -106,15 +121,17 @@ extension VectorIndex {
                     } while upkeep.relax()
                     // Old parts were large, and the C library keeps some of what they leave.
                     semblance_heap_trim()
-                    upkeep.stepped(nil)
+                    upkeep.succeeded(.building)
+                    upkeep.stepped()
                 } catch {
                     // The state is as it was; the next change tries again.
+                    upkeep.failed(.building, error)
                     _ = upkeep.end(unless: { false })
-                    upkeep.stepped(error)
+                    upkeep.stepped()
                     return
                 }
                 if upkeep.end(unless: { self.next(self.current) != nil }) {
-                    upkeep.stepped(nil)
+                    upkeep.stepped()
                     return
                 }
             }
@@ -164,7 +181,7 @@ extension VectorIndex {
             state.withLock { $0 = result }
             commit(result)
         }
-        upkeep.stepped(nil)
+        upkeep.stepped()
     }
 
     /// Builds everything into one segment: afterwards there are no removed vectors, and files and results depend on the
@@ -178,7 +195,7 @@ extension VectorIndex {
         while !upkeep.begin() { await upkeep.waitForEnd() }
         defer {
             _ = upkeep.end(unless: { false })
-            upkeep.stepped(nil)
+            upkeep.stepped()
         }
         let parts = try await onChanges { [self] in
             var next = current
@@ -191,10 +208,11 @@ extension VectorIndex {
         }
         let isCompact = parts.count == 1 && !parts[0].isTail && parts[0].live.bits == nil
         if !isCompact, !parts.isEmpty { try await rebuild(parts, with: workers) }
+        upkeep.succeeded(.building)
     }
 
-    /// Why the background couldn't do its last work, such as a full disk; the next change tries again. `nil` where all
-    /// is well.
+    /// Why the background couldn't do some of its work, such as a full disk, until it could; the next change tries
+    /// again. `nil` where all is well.
     public var maintenanceFailure: (any Error)? { upkeep.failure }
 
     /// Suspends until the background has nothing left to do.

@@ -47,6 +47,9 @@ extension VectorIndex {
         try await apply(Change(removed: ids, vectors: Matrix(rows: 0, columns: dimension)))
     }
 
+    /// Whether it can be changed.
+    package var isWritable: Bool { !isReadOnly.load(ordering: .relaxed) }
+
     package func refuseReadOnly() throws {
         guard isReadOnly.load(ordering: .relaxed) else { return }
         throw RetrievalError(
@@ -117,7 +120,7 @@ extension VectorIndex {
                     state = result
                     publish()
                 }
-                if sealed != nil { commit(result) }
+                if sealed != nil { commit(result) } else { boundJournal() }
             } catch {
                 if let sealed { folder?.removeFiles(of: sealed) }
                 throw error
@@ -226,6 +229,7 @@ extension VectorIndex {
         do {
             if let folder, !done.isEmpty { try synchronise(folder) }
             state.withLock { $0 = next }
+            boundJournal()
             for (waiter, removed) in done { waiter.resume(returning: removed) }
         } catch {
             // None of them is in the journal any more, and the tail's rows behind the last published one are free.
@@ -266,7 +270,7 @@ extension VectorIndex {
             Task.detached { [self] in
                 try? await Task.sleep(for: .seconds(seconds))
                 upkeep.endFlush()
-                do { try await flush() } catch { upkeep.note(error) }
+                do { try await flush() } catch { upkeep.failed(.flushing, error) }
             }
         case .manual: break
         }
@@ -278,6 +282,7 @@ extension VectorIndex {
     public func flush() async throws {
         guard let folder else { return }
         try await onChanges { try folder.synchronise() }
+        upkeep.succeeded(.flushing)
     }
 
     /// Writes down which segments there are. Where that fails, the journal still has all that the old manifest lacks,
@@ -286,8 +291,25 @@ extension VectorIndex {
         guard let folder else { return }
         do {
             try folder.commit(state)
+            upkeep.succeeded(.committing)
         } catch {
-            upkeep.note(error)
+            upkeep.failed(.committing, error)
         }
     }
+
+    /// Ends a journal that grows by changes which fill no tail, such as removals: closes the tail, so that it is sealed,
+    /// or writes the manifest, where there is none.
+    private func boundJournal() {
+        guard let folder, folder.overhead > Self.largestOverhead * maintenance.sealingCount else { return }
+        let tails = current.parts.filter(\.isTail)
+        if tails.isEmpty {
+            commit(current)
+        } else if tails.allSatisfy({ !$0.isClosed }) {
+            state.withLock { $0.closeTails() }
+        }
+    }
+
+    /// Bytes that the journal may have beside vectors and payloads, for each row of a tail: twice what a tail that is
+    /// filled row by row has.
+    private static let largestOverhead = 256
 }

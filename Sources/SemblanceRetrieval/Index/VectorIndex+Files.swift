@@ -41,14 +41,15 @@ extension VectorIndex {
 
     /// An empty index in a folder, with what its owner keeps with each vector and says of the whole.
     package static func create(
-        at url: URL,
+        at path: String,
         dimension: Int,
         metric: Metric,
         kind: IndexKind,
         attributes: [String: String],
         durability: Durability,
         maintenance: MaintenanceConfiguration,
-        options: ComputeOptions
+        options: ComputeOptions,
+        files: any FileLayer
     ) throws -> VectorIndex {
         var manifest = IndexManifest(
             identity: .random(in: 1 ... .max),
@@ -59,30 +60,31 @@ extension VectorIndex {
         )
         manifest.attributes = attributes
         return try create(
-            at: url.path,
+            at: path,
             manifest: manifest,
             durability: durability,
             maintenance: maintenance,
             options: options,
-            files: SystemFiles()
+            files: files
         )
     }
 
     /// Opens an index in a folder; also gives what its owner said of it.
     package static func openWithAttributes(
-        at url: URL,
+        at path: String,
         readOnly: Bool,
         durability: Durability,
         maintenance: MaintenanceConfiguration,
-        options: ComputeOptions
+        options: ComputeOptions,
+        files: any FileLayer
     ) throws -> (index: VectorIndex, attributes: [String: String]) {
         let opened = try open(
-            at: url.path,
+            at: path,
             readOnly: readOnly,
             durability: durability,
             maintenance: maintenance,
             options: options,
-            files: SystemFiles()
+            files: files
         )
         return (opened.index, opened.manifest.attributes)
     }
@@ -109,7 +111,7 @@ extension VectorIndex {
             maintenance: maintenance,
             options: options,
             hasPayloads: manifest.hasPayloads,
-            place: IndexPlace(path: path, files: files),
+            place: IndexPlace(path: path, files: files, identity: manifest.identity),
             folder: try IndexFolder.create(at: path, manifest: manifest, durability: durability, files: files),
             durability: durability
         )
@@ -118,7 +120,7 @@ extension VectorIndex {
     /// Opens an index in the state of its last durable change.
     ///
     /// One process writes at a time: its lock goes when it closes the index or ends. Others may read meanwhile; they see
-    /// the state at their opening.
+    /// the state at their opening, or at their last ``refresh()``.
     ///
     /// - Parameters:
     ///   - url: a folder that ``create(at:dimension:metric:kind:durability:maintenance:options:)`` or ``write(to:)``
@@ -148,6 +150,51 @@ extension VectorIndex {
             options: options,
             files: SystemFiles()
         ).index
+    }
+
+    /// Opens the index in a folder, or makes an empty one where there is none yet: a service's first start and every
+    /// other one.
+    ///
+    /// - Parameters: as for ``create(at:dimension:metric:kind:durability:maintenance:options:)``.
+    /// - Throws: as that and ``open(at:readOnly:durability:maintenance:options:)``; ``RetrievalError`` with code
+    ///   `.dimensionMismatch` or `.invalidArgument` where the index that is there has another dimension, metric or kind.
+    public static func openOrCreate(
+        at url: URL,
+        dimension: Int,
+        metric: Metric = .cosine,
+        kind: IndexKind = .automatic,
+        durability: Durability = .everyWrite,
+        maintenance: MaintenanceConfiguration = MaintenanceConfiguration(),
+        options: ComputeOptions = ComputeOptions()
+    ) throws -> VectorIndex {
+        let files = SystemFiles()
+        guard files.exists(url.path + "/" + IndexManifest.name) else {
+            return try create(
+                at: url,
+                dimension: dimension,
+                metric: metric,
+                kind: kind,
+                durability: durability,
+                maintenance: maintenance,
+                options: options
+            )
+        }
+        // Looked at before it is opened, which may take long.
+        let manifest = try IndexFolder.readManifest(at: url.path, files: files)
+        guard manifest.dimension == dimension else {
+            throw RetrievalError(
+                code: .dimensionMismatch,
+                message: "the index in \(url.path) has dimension \(manifest.dimension), not \(dimension)"
+            )
+        }
+        guard manifest.metric == metric, manifest.kind == kind else {
+            throw RetrievalError(
+                code: .invalidArgument,
+                message: "the index in \(url.path) is \(manifest.kind) by \(manifest.metric.rawValue), not \(kind) by "
+                    + "\(metric.rawValue): open it as it is, or make another one"
+            )
+        }
+        return try open(at: url, durability: durability, maintenance: maintenance, options: options)
     }
 
     /// As above, also with what its owner said of it.
@@ -183,7 +230,7 @@ extension VectorIndex {
             maintenance: maintenance,
             options: options,
             hasPayloads: manifest.hasPayloads,
-            place: IndexPlace(path: path, files: files),
+            place: IndexPlace(path: path, files: files, identity: manifest.identity),
             folder: contents.folder,
             durability: durability,
             isReadOnly: readOnly
@@ -267,6 +314,46 @@ extension VectorIndex {
             throw RetrievalError(code: .fileSystem, message: "the index could not be written: \(error)")
         }
         withExtendedLifetime(lock) {}
+    }
+
+    /// Brings an index that was opened for reading to the state of its folder: every search that begins after this
+    /// returned sees all changes that returned, in the process that writes, before this was called.
+    ///
+    /// Searches under way keep the state they have. An index that isn't one for reading is always in its last state.
+    ///
+    /// - Throws: as ``open(at:readOnly:durability:maintenance:options:)``; the index then stays in the state it has.
+    /// - Complexity: O(bytes of what changed): segments that are open already aren't read again.
+    public func refresh() async throws {
+        try await workers.run { _ in try self.refreshNow { _ in {} } }
+    }
+
+    /// As above, blocking the calling thread, where `publish` is called with the new state, in one step with its becoming
+    /// visible to ``snapshot(with:)``.
+    package func refreshNow(publish: (IndexSnapshot) throws -> @Sendable () -> Void) throws {
+        guard let place, folder == nil else { return }
+        // One after the other, so that none brings back an older state.
+        try refreshing.withLock { _ in
+            let found = try IndexFolder.open(
+                at: place.path,
+                readOnly: true,
+                durability: durability,
+                tailCapacity: maintenance.sealingCount,
+                files: place.files,
+                knowing: current.parts
+            )
+            guard found.manifest.identity == place.identity else {
+                throw RetrievalError(
+                    code: .fileSystem,
+                    message: "there is another index in \(place.path) now: open that"
+                )
+            }
+            let fresh = found.state
+            let body = try publish(IndexSnapshot(state: fresh))
+            state.withLock { state in
+                state = fresh
+                body()
+            }
+        }
     }
 
     /// Ends the changes: waits for those under way and for the background, makes everything durable, and lets go of the

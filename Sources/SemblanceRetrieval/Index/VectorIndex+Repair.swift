@@ -18,12 +18,12 @@ public struct RepairReport: Hashable, Sendable, Codable, CustomStringConvertible
     public var removedMayBeBack = false
     /// What was wrong.
     public var damage: [VerificationReport.Damage] = []
-    /// The folder inside the index' one that has the files which are not used any more; `nil` where nothing was wrong.
+    /// The folder inside the index' one that has the files which are not used any more; `nil` where nothing was lost.
     public var keptIn: String?
 
     /// What was wrong and what was lost, in lines.
     public var description: String {
-        guard let keptIn else { return "nothing is wrong" }
+        if damage.isEmpty { return "nothing is wrong" }
         var lines = damage.map { "\($0.file): \($0.message)" }
         if !rebuiltSegments.isEmpty { lines.append("built anew: segments \(rebuiltSegments)") }
         if !droppedSegments.isEmpty { lines.append("lost: segments \(droppedSegments)") }
@@ -33,7 +33,7 @@ public struct RepairReport: Hashable, Sendable, Codable, CustomStringConvertible
             lines.append("lost ids: \(some)\(lostIDs.count > 20 ? " and \(lostIDs.count - 20) more" : "")")
         }
         if removedMayBeBack { lines.append("vectors that were removed or replaced may be back") }
-        lines.append("the old files are in \(keptIn)")
+        if let keptIn { lines.append("the old files are in \(keptIn)") }
         return lines.joined(separator: "\n")
     }
 }
@@ -52,7 +52,7 @@ extension VectorIndex {
         try repair(at: url.path, files: SystemFiles())
     }
 
-    static func repair(at path: String, files: any FileLayer) throws -> RepairReport {
+    package static func repair(at path: String, files: any FileLayer) throws -> RepairReport {
         try demandIndex(at: path, files: files)
         ProcessSettings.apply()
         let lock = try files.lock(path + "/lock")
@@ -176,7 +176,7 @@ private struct Repair {
         let name = (1...).lazy.map { "damaged-\($0)" }.first { !names.contains($0) } ?? "damaged"
         try files.createFolder(path + "/" + name)
         if let old = try? files.read(path + "/" + IndexManifest.name) {
-            try files.write(unsafe Data(old.bytes), to: path + "/" + name + "/" + IndexManifest.name)
+            try files.write(unsafe old.withBytes { unsafe Data($0) }, to: path + "/" + name + "/" + IndexManifest.name)
         }
         return name
     }

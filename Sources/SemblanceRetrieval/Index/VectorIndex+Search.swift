@@ -15,8 +15,8 @@ extension VectorIndex {
     ///   - effort: candidates kept (graph) or lists probed (lists); more finds more of the true nearest and takes
     ///     longer. `nil`, the default, is the kind's own. Other kinds ignore it.
     ///   - filter: the ids that may be found; `nil`, the default, is all.
-    /// - Throws: ``RetrievalError`` with code `.dimensionMismatch` or `.unusableVector`; `.damagedFile` where vectors
-    ///   are read from a file that is damaged.
+    /// - Throws: ``RetrievalError`` with code `.dimensionMismatch` or `.unusableVector`; `.invalidArgument` for an effort
+    ///   below 1; `.damagedFile` where vectors are read from a file that is damaged.
     public func nearest(to query: [Float], count: Int, effort: Int? = nil, where filter: IDFilter? = nil) throws
         -> [Hit]
     {
@@ -121,6 +121,12 @@ extension VectorIndex {
         effort: Int?,
         where filter: IDFilter?
     ) throws -> [[Hit]] {
+        if let effort, effort < 1 {
+            throw RetrievalError(
+                code: .invalidArgument,
+                message: "the effort of a search is \(effort); it must be 1 or more"
+            )
+        }
         let queries = try usable(queries)
         var found: [[Hit]] = []
         var parts = 0

@@ -42,14 +42,16 @@ extension VectorIndex {
         try verify(at: url.path, files: SystemFiles())
     }
 
-    static func verify(at path: String, files: any FileLayer) throws -> VerificationReport {
+    package static func verify(at path: String, files: any FileLayer) throws -> VerificationReport {
         try demandIndex(at: path, files: files)
         while true {
             let before = try? files.read(path + "/" + IndexManifest.name)
             let report = verifyOnce(at: path, files: files)
             // Another process may have written the next state meanwhile and removed the files of this one.
             let after = try? files.read(path + "/" + IndexManifest.name)
-            let isSame = before.map { unsafe Data($0.bytes) } == after.map { unsafe Data($0.bytes) }
+            let isSame =
+                before.map { unsafe $0.withBytes { unsafe Data($0) } }
+                == after.map { unsafe $0.withBytes { unsafe Data($0) } }
             if report.isWhole || isSame { return report }
         }
     }

@@ -47,6 +47,8 @@ public final class VectorIndex: Sendable {
     let state: Mutex<IndexState>
     let changes = ChangeQueue<IndexJob>()
     let upkeep = Upkeep()
+    /// Held while the state is read anew.
+    let refreshing = Mutex(())
     /// The number of the next part.
     let nextNumber: Atomic<Int>
 

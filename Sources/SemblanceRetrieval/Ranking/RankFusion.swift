@@ -38,6 +38,34 @@ public struct RankFusion: Codable, Hashable, Sendable {
         self.weights = weights
     }
 
+    /// A fusion in words: a ``Method`` and settings, such as `reciprocal-rank,k=20` or `weighted-sum,weights=0.7/0.3`.
+    ///
+    /// - Throws: ``RetrievalError`` with code `.invalidArgument`.
+    public init(parsing text: String) throws(RetrievalError) {
+        func invalid(_ what: String) -> RetrievalError {
+            RetrievalError(
+                code: .invalidArgument,
+                message: "the rank fusion \"\(text)\" \(what); it is reciprocal-rank or weighted-sum, then settings "
+                    + "such as k=60 and weights=0.7/0.3, with commas between them"
+            )
+        }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        guard let method = Method(rawValue: String(parts[0])) else { throw invalid("has no known method") }
+        self.method = method
+        for part in parts.dropFirst() {
+            let setting = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let numbers = (setting.count == 2 ? setting[1] : "").split(separator: "/", omittingEmptySubsequences: false)
+                .map { Double($0) }
+            let values = numbers.compactMap(\.self)
+            guard values.count == numbers.count else { throw invalid("has no numbers in \"\(part)\"") }
+            switch setting[0] {
+            case "k" where values.count == 1: k = values[0]
+            case "weights": weights = values
+            default: throw invalid("has the setting \"\(part)\"")
+            }
+        }
+    }
+
     /// Throws ``RetrievalError`` with code `.invalidArgument` for a value out of its range.
     public func validate(lists: Int) throws(RetrievalError) {
         guard k.isFinite, k >= 0 else {
@@ -88,5 +116,15 @@ public struct RankFusion: Codable, Hashable, Sendable {
     private static func scale(_ score: Double, from least: Double, to most: Double) -> Double {
         let share = (score - least) / (most - least)
         return share.isNaN ? (score == most ? 1 : 0) : share
+    }
+}
+
+extension RankFusion: CustomStringConvertible {
+    /// The fusion in words.
+    public var description: String {
+        var parts = [method.rawValue]
+        if k != RankFusion().k { parts.append("k=\(k)") }
+        if let weights { parts.append("weights=" + weights.map { "\($0)" }.joined(separator: "/")) }
+        return parts.joined(separator: ",")
     }
 }

@@ -26,7 +26,7 @@ package protocol FileLayer: Sendable {
     func create(_ path: String) throws -> any WritableFile
     /// Moves a file, in place of the one that may be there.
     func rename(_ path: String, to new: String) throws
-    /// Removes a file; who has it open or mapped keeps it.
+    /// Removes a file, or an empty folder; who has a file open or mapped keeps it.
     func remove(_ path: String) throws
     /// Makes the names in a folder durable.
     func synchronise(folder: String) throws

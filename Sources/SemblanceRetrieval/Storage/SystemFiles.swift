@@ -61,7 +61,7 @@ package struct SystemFiles: FileLayer {
     }
 
     package func remove(_ path: String) throws {
-        guard unsafe unlink(path) == 0 else { throw FileError(.unwritable, path: path, doing: "removing") }
+        guard systemRemove(path) == 0 else { throw FileError(.unwritable, path: path, doing: "removing") }
     }
 
     package func synchronise(folder: String) throws { try AtomicFile.synchronise(folder: folder) }
@@ -97,6 +97,9 @@ extension FileError {
         return FileError(.locked, message: "\(path) is locked by \(who); \(remedy)")
     }
 }
+
+/// remove(3), whose name is taken inside the type above.
+private func systemRemove(_ path: String) -> Int32 { unsafe remove(path) }
 
 /// rename(2), whose name is taken inside the type above.
 private func systemRename(_ path: String, _ new: String) -> Int32 { unsafe rename(path, new) }

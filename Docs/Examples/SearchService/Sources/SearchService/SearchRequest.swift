@@ -8,7 +8,7 @@ struct SearchRequest: Decodable {
     let count: Int?
     /// In words, such as `language = "en" and year >= 2020`.
     let filter: String?
-    /// `dense`, `lexical` or `hybrid`; `hybrid` if missing.
+    /// `dense`, `lexical` or `hybrid`, which may say how its lists are fused; `hybrid` if missing.
     let mode: String?
 
     func answer(from index: SearchIndex) async throws -> SearchResponse {
@@ -20,19 +20,9 @@ struct SearchRequest: Decodable {
             query,
             count: count,
             where: filter.map { try Filter(parsing: $0) },
-            options: SearchOptions(mode: searchMode())
+            options: SearchOptions(mode: mode.map { try SearchMode(parsing: $0) } ?? .hybrid)
         )
         return SearchResponse(hits: hits)
-    }
-
-    private func searchMode() throws -> SearchMode {
-        switch mode {
-        case "dense": .dense
-        case "lexical": .lexical
-        case "hybrid", nil: .hybrid
-        case let other?:
-            throw HTTPError(.badRequest, message: "mode is \"\(other)\": it must be dense, lexical or hybrid")
-        }
     }
 }
 

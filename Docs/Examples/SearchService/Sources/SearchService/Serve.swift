@@ -32,8 +32,7 @@ struct Serve: AsyncParsableCommand {
 
     private func openIndex() async throws -> SearchIndex {
         let folder = URL(filePath: index)
-        if FileManager.default.fileExists(atPath: folder.path) { return try SearchIndex.open(at: folder) }
-        guard let model else { throw ValidationError("\(index) doesn't exist: give --model to make an index there") }
-        return try await SearchIndex.create(at: folder, with: Embedder(contentsOf: URL(filePath: model)))
+        guard let model else { return try SearchIndex.open(at: folder) }
+        return try await SearchIndex.openOrCreate(at: folder, with: Embedder(contentsOf: URL(filePath: model)))
     }
 }

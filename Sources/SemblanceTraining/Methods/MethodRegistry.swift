@@ -1,0 +1,45 @@
+/// The methods that come with the library.
+public enum MethodRegistry {
+    /// Their names, in order.
+    public static var names: [String] { types.map { $0.name }.sorted() }
+
+    static let types: [any StandardMethod.Type] = [
+        AdditiveMargin.self,
+        AlignmentUniformity.self,
+        AnchorMixtures.self,
+        AnglE.self,
+        ClusterRobustness.self,
+        CoSENT.self,
+        ConfidenceWeights.self,
+        ContrastiveDistillation.self,
+        ContrastiveLearningPenalty.self,
+        CosineMSE.self,
+        CrossBatchMemory.self,
+        DifficultyCurriculum.self,
+        EarlyLearning.self,
+        EmbeddingMSE.self,
+        EnergyHinge.self,
+        FalseNegativeWeights.self,
+        GeodesicMixtures.self,
+        GlobalOrthogonality.self,
+        GradedDistillation.self,
+        GradedRelevance.self,
+        GuidedMask.self,
+        HardNegativeImportance.self,
+        HardnessWeights.self,
+        IndividualTemperatures.self,
+        InversePropensityWeights.self,
+        ListwiseRanking.self,
+        MarginMSE.self,
+        ModelAwareTemperature.self,
+        MomentumContrast.self,
+        NoiseNegatives.self,
+        PolyView.self,
+        ProgressiveAttention.self,
+        RankReduction.self,
+        ScoreDistillation.self,
+        SoftLabels.self,
+        StaticBank.self,
+        TaskRobustness.self,
+    ]
+}
