@@ -389,8 +389,9 @@ size_t search_one(
     }
     if (scan_codes(index, query, count, allowed, hits, found)) return found;
     for (size_t probes = effort;; probes = std::max<size_t>(probes, 1) * 4) {
-        found = index.ivf || allowed.all() ? search_faiss(index, query, count, probes, allowed, hits)
-                                           : search_and_drop(index, query, count, allowed, hits);
+        if (!scan_lists(index, query, count, probes, allowed, hits, found))
+            found = index.ivf || allowed.all() ? search_faiss(index, query, count, probes, allowed, hits)
+                                               : search_and_drop(index, query, count, allowed, hits);
         if (found == count) return found;
         if (!index.ivf) return search_rebuilt(index, query, count, allowed, hits);
         if (probes >= index.ivf->nlist) return found;

@@ -127,6 +127,7 @@ private struct Model {
         }
     }
 
+    /// Each gets its share of the effort.
     @Test func `walks through many graphs find what a walk through one does`() async throws {
         var maintenance = MaintenanceConfiguration()
         maintenance.mergeLimit = 1

@@ -59,6 +59,7 @@ import Semblance
             }
             // Threads belong to an index: the one to search is opened with its own. What it maps it may keep: the files
             // are without names by then.
+            try await Task.sleep(for: .seconds(1))  // what has built it ends
             let before = Self.memory()
             let index = try VectorIndex.open(at: place, readOnly: true, options: ComputeOptions(threads: threads))
             indexes[key] = index

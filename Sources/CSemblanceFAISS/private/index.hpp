@@ -197,6 +197,12 @@ bool scan_codes(
     size_t &found
 );
 
+/// The best in the lists whose centroids are nearest, where these lists hold float vectors; false for others.
+bool scan_lists(
+    const semblance_index &index, const float *query, size_t count, size_t probes, const Allowed &allowed,
+    semblance_hit *hits, size_t &found
+);
+
 /// The centroids of lists: a flat index that is searched by `exact_search`, which FAISS calls to learn centroids, to put
 /// vectors into lists and to choose the lists to probe. On disk it is a plain one.
 struct Centroids : faiss::IndexFlat {

@@ -61,16 +61,24 @@ extension SearchPlan.Step {
     /// A vector read where it happens to lie costs as much as so many read one after the other.
     private static let scatter = 2
 
+    /// Candidates that a walk through one graph of several keeps beside its share of the effort: with too few it would
+    /// often end before it is where the nearest are.
+    private static let leastCandidates = 8
+
     /// The plan for one part: by the number of vectors that may be found.
-    init(_ part: Part, allowed: Int, count: Int, effort: Int?, kind: IndexKind) {
+    ///
+    /// - Parameters:
+    ///   - allowed: how many of its vectors may be found.
+    ///   - all: how many of all parts'.
+    init(_ part: Part, allowed: Int, of all: Int, count: Int, effort: Int?, kind: IndexKind) {
         vectors = part.live.slots
         self.allowed = allowed
         structure = part.structure
         (strategy, estimatedComparisons) = (.nothing, 0)
-        if allowed > 0 { choose(part, count: count, effort: effort, kind: kind) }
+        if allowed > 0 { choose(part, of: all, count: count, effort: effort, kind: kind) }
     }
 
-    private mutating func choose(_ part: Part, count: Int, effort: Int?, kind: IndexKind) {
+    private mutating func choose(_ part: Part, of all: Int, count: Int, effort: Int?, kind: IndexKind) {
         guard case .sealed(let segment, _) = part.rows, segment.structure != SEMBLANCE_INDEX_EXACT else {
             if allowed * Self.scatter < vectors { return compareAllowed() }
             (strategy, estimatedComparisons) = (.all, vectors)
@@ -82,8 +90,10 @@ extension SearchPlan.Step {
         let usual = max(1, effort ?? segment.usualEffort)
         switch segment.structure {
         case SEMBLANCE_INDEX_HNSW:
-            // The walk itself goes on until so many allowed ones are found.
-            let candidates = max(usual, count)
+            // The walk itself goes on until so many allowed ones are found. Of the nearest of all, a part is likely to
+            // have its share.
+            let own = Int((Double(usual) * Double(allowed) / Double(all)).rounded(.up)) + Self.leastCandidates
+            let candidates = max(min(usual, own), count)
             let comparisons = min(Double(vectors), Double(candidates) / share * Self.comparisonsPerEffort)
             if hasVectors, Double(allowed) <= comparisons * Self.costOfMeeting { return compareAllowed() }
             (strategy, estimatedComparisons) = (.structure(effort: candidates), Int(comparisons))

@@ -83,16 +83,12 @@ extension VectorIndex {
     }
 
     package func explain(in snapshot: IndexSnapshot, count: Int, effort: Int?, where filter: IDFilter?) -> SearchPlan {
-        SearchPlan(
-            steps: snapshot.state.parts.map { part in
-                let allowed = part.allowed(filter)
-                return .init(
-                    part,
-                    allowed: allowed.count,
-                    count: count,
-                    effort: effort,
-                    kind: kind
-                )
+        let parts = snapshot.state.parts
+        let allowed = parts.map { $0.allowed(filter).count }
+        let all = allowed.reduce(0, +)
+        return SearchPlan(
+            steps: zip(parts, allowed).map {
+                .init($0, allowed: $1, of: all, count: count, effort: effort, kind: kind)
             }
         )
     }
@@ -134,9 +130,18 @@ extension VectorIndex {
         let queries = try usable(queries)
         var found: [[Hit]] = []
         var parts = 0
-        for part in state.parts where count > 0 {
-            let hits = try search(part, for: queries, count: count, effort: effort, allowed: part.allowed(filter))
-            guard let hits else { continue }
+        let allowed = count > 0 ? state.parts.map { $0.allowed(filter) } : []
+        let all = allowed.reduce(0) { $0 + $1.count }
+        for (part, allowed) in zip(state.parts, allowed) {
+            let step = SearchPlan.Step(
+                part,
+                allowed: allowed.count,
+                of: all,
+                count: count,
+                effort: effort,
+                kind: kind
+            )
+            guard let hits = try search(part, for: queries, by: step, count: count, allowed: allowed) else { continue }
             parts += 1
             if parts == 1 {
                 found = hits
@@ -169,17 +174,10 @@ extension VectorIndex {
     private func search(
         _ part: Part,
         for queries: Matrix,
+        by step: SearchPlan.Step,
         count: Int,
-        effort: Int?,
         allowed: AllowedSlots
     ) throws -> [[Hit]]? {
-        let step = SearchPlan.Step(
-            part,
-            allowed: allowed.count,
-            count: count,
-            effort: effort,
-            kind: kind
-        )
         switch step.strategy {
         case .nothing: return nil
         case .allowed: return try compare(allowed.slots(of: part), in: part, with: queries, count: count)
