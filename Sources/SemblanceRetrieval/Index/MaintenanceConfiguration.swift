@@ -6,7 +6,7 @@
 public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
     /// So many new vectors are sealed together. An addition of as many at once is sealed before it returns.
     ///
-    /// As long as twice as many wait for that, changes do, too. The default is 1,024.
+    /// As long as more than that wait, changes do, too. The default is 1,024.
     public var sealingCount = 1024
     /// Threads that build segments in the background. They run at low priority.
     ///

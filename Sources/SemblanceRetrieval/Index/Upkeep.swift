@@ -82,10 +82,10 @@ final class Upkeep: Sendable {
         }
     }
 
-    /// Suspends while two full tails wait to be sealed, or there are too many segments, and somebody works on it.
+    /// Suspends while more than a full tail waits to be sealed, or there are too many segments, and somebody works on it.
     func waitForRoom(in index: VectorIndex) async {
-        let limit = 2 * index.maintenance.sealingCount
-        while index.current.unsealedRows > limit || index.current.sealedParts > Self.mostParts,
+        while index.current.unsealedRows > index.maintenance.sealingCount
+            || index.current.sealedParts > Self.mostParts,
             state.withLock({ $0.isRunning && $0.failures[.building] == nil })
         {
             pressed.store(true, ordering: .relaxed)
