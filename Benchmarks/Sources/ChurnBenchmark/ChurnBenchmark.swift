@@ -97,14 +97,14 @@ import Synchronization
         while body: () async throws -> Void
     ) async throws -> Latencies {
         let isOver = Over()
-        return try await withThrowingTaskGroup(of: [Duration].self) { group in
+        return try await withThrowingTaskGroup(of: Latencies.self) { group in
             for task in 0..<tasks {
                 group.addTask {
-                    var times: [Duration] = []
+                    var times = Latencies()
                     var next = task * 131
                     while !isOver.value {
                         let query = queries[next % queries.count]
-                        times.append(try ContinuousClock().measure { _ = try index.nearest(to: query, count: 10) })
+                        times.add(try ContinuousClock().measure { _ = try index.nearest(to: query, count: 10) })
                         next += 1
                         if pause > 0 { try await Task.sleep(for: .microseconds(pause)) } else { await Task.yield() }
                     }
@@ -113,9 +113,9 @@ import Synchronization
             }
             try await body()
             isOver.end()
-            var all: [Duration] = []
-            for try await times in group { all += times }
-            return Latencies(all)
+            var all = Latencies()
+            for try await times in group { all.add(times) }
+            return all
         }
     }
 
@@ -133,19 +133,42 @@ import Synchronization
     }
 }
 
+/// How often searches took how long, to 1 %: of as many as there are, without growing.
 private struct Latencies: CustomStringConvertible {
-    let count: Int
-    let p50, p99, most: Double
+    private var counts = [Int](repeating: 0, count: 2048)
+    private var most = 0.0
 
-    init(_ times: [Duration]) {
-        let sorted = times.map { $0 / .milliseconds(1) }.sorted()
-        count = sorted.count
-        func quantile(_ share: Double) -> Double { sorted.isEmpty ? 0 : sorted[Int(share * Double(sorted.count - 1))] }
-        (p50, p99, most) = (quantile(0.5), quantile(0.99), quantile(1))
+    private static let step = log(1.01)
+    /// Milliseconds of the first bucket.
+    private static let least = 1e-4
+
+    mutating func add(_ time: Duration) {
+        let milliseconds = time / .milliseconds(1)
+        most = max(most, milliseconds)
+        let bucket = Int(log(max(milliseconds / Self.least, 1)) / Self.step)
+        counts[min(bucket, counts.count - 1)] += 1
+    }
+
+    mutating func add(_ others: Latencies) {
+        for bucket in counts.indices { counts[bucket] += others.counts[bucket] }
+        most = max(most, others.most)
+    }
+
+    var p50: Double { quantile(0.5) }
+    var p99: Double { quantile(0.99) }
+
+    private func quantile(_ share: Double) -> Double {
+        var rest = Int(share * Double(counts.reduce(0, +)))
+        let bucket = counts.firstIndex { count in
+            rest -= count
+            return rest < 0
+        }
+        return Self.least * exp(Self.step * (Double(bucket ?? 0) + 0.5))
     }
 
     var description: String {
-        String(format: "%d searches, p50 %.3f ms, p99 %.3f ms, most %.1f ms", count, p50, p99, most)
+        let count = counts.reduce(0, +)
+        return String(format: "%d searches, p50 %.3f ms, p99 %.3f ms, most %.1f ms", count, p50, p99, most)
     }
 }
 
