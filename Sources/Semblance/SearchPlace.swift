@@ -43,24 +43,13 @@ struct ModelFolders: ModelStore {
     func write(_ embedder: Embedder, as name: String) throws -> String {
         let place = folder.appending(path: name)
         try embedder.write(to: place)
-        return try digest(of: place)
+        return try SHA256.digest(ofFolder: place)
     }
 
     func fingerprint(of name: String) throws -> String? {
         let place = folder.appending(path: name)
-        return FileManager.default.fileExists(atPath: place.path) ? try digest(of: place) : nil
+        return FileManager.default.fileExists(atPath: place.path) ? try SHA256.digest(ofFolder: place) : nil
     }
 
     func read(_ name: String) throws -> Embedder { try Embedder(contentsOf: folder.appending(path: name)) }
-
-    /// A digest of all files, with their names.
-    private func digest(of folder: URL) throws -> String {
-        var digest = SHA256()
-        for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() {
-            let file = folder.appending(path: name)
-            let isFolder = try file.resourceValues(forKeys: [.isDirectoryKey]).isDirectory ?? false
-            if !isFolder { digest.update("\(name)\n\(try SHA256.digest(of: file))\n") }
-        }
-        return digest.finalize()
-    }
 }

@@ -36,6 +36,11 @@ public struct Embedder: Sendable {
     /// The dimension of an embedding.
     public var dimension: Int { documentTower.encoder.dimension }
 
+    /// Whether a text has the same embedding as a query and as a document.
+    package var embedsRolesAlike: Bool {
+        sharesWeights && prompts[.query] ?? "" == prompts[.document] ?? ""
+    }
+
     package func tower(for role: Role) -> Tower { role == .query ? queryTower : documentTower }
 
     /// How texts are embedded in one call.

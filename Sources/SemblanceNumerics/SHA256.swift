@@ -42,4 +42,15 @@ package struct SHA256 {
         while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty { digest.update(piece) }
         return digest.finalize()
     }
+
+    /// The digest of all files of a folder, with their names.
+    package static func digest(ofFolder folder: URL) throws -> String {
+        var digest = SHA256()
+        for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() {
+            let file = folder.appending(path: name)
+            let isFolder = try file.resourceValues(forKeys: [.isDirectoryKey]).isDirectory ?? false
+            if !isFolder { digest.update("\(name)\n\(try Self.digest(of: file))\n") }
+        }
+        return digest.finalize()
+    }
 }

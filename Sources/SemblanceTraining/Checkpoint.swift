@@ -43,8 +43,9 @@ enum Checkpoint {
         ) {
             self.configuration = configuration
             self.methods = methods.map(\.identity)
-            // Threads and memory change nothing, so they may differ.
+            // Threads, memory and what is kept aside change nothing, so they may differ.
             self.configuration.compute.threads = nil
+            self.configuration.embeddingCache = nil
             self.configuration.tapeMemory = 0
             var digest = SHA256()
             digest.update(set.texts.map { "\($0.utf8.count):\($0)" }.joined())

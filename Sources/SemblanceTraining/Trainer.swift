@@ -299,15 +299,10 @@ final class Trainer {
             totalSteps: sampler.batchesPerEpoch * configuration.epochs,
             seed: configuration.seed,
             model: model.embedder,
-            parameters: model.parameters
-        ) { [set, workers] texts, embedder, role in
-            try embedder.embed(
-                texts.map { set.texts[Int($0)] },
-                as: role,
-                options: Embedder.Options(),
-                workers: workers,
-                cancellation: Cancellation()
-            ).embeddings
+            parameters: model.parameters,
+            configuration: configuration
+        ) { [set, workers] texts, model, role in
+            try set.embed(texts, with: model, as: role, workers: workers, cancellation: Cancellation())
         }
     }
 
@@ -538,16 +533,9 @@ final class Trainer {
     /// The texts under each guide; guides don't change, so they are asked once.
     private func guideSpaces(_ layout: MiningLayout, _ cancellation: Cancellation) throws -> [MiningSpace] {
         if guides.isEmpty {
-            guides = try configuration.mining.openGuides().map { guide in
-                try MiningSpace(set, layout, workers: workers) { texts, role in
-                    try guide.embed(
-                        texts.map { set.texts[Int($0)] },
-                        as: role,
-                        options: Embedder.Options(),
-                        workers: workers,
-                        cancellation: cancellation
-                    ).embeddings
-                }
+            guides = try configuration.mining.guides.map { folder in
+                let guide = try FrozenModel(contentsOf: folder, for: configuration)
+                return try MiningSpace(set, layout, under: guide, workers: workers, cancellation: cancellation)
             }
         }
         return guides

@@ -55,6 +55,7 @@ extension TrainingConfiguration {
             all.augmentation = .crops
             all.evaluateEvery = 0
             all.patience = 0
+            all.embeddingCache = ""
             all.mining.maximumScore = 0
             all.mining.minimumScore = 0
             all.mining.margin = 0

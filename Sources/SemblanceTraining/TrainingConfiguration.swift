@@ -53,6 +53,9 @@ public struct TrainingConfiguration: Hashable, Sendable, Codable {
     public var patience: Int?
     /// What the model keeps of what it could before.
     public var retention = RetentionConfiguration()
+    /// A folder where embeddings under models that are asked and not trained (guides, teachers) are kept, so that
+    /// another run on the same texts need not make them again; `nil`, the default, keeps none.
+    public var embeddingCache: String?
     /// How the machine is used.
     public var compute = ComputeOptions()
 

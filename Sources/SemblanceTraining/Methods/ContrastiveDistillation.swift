@@ -48,9 +48,7 @@ public struct ContrastiveDistillation: StandardMethod {
 
     /// The teacher embeds every text.
     public func start(_ training: MethodContext) throws -> MethodState {
-        var state = MethodState()
-        state.derived = try training.teacherEmbeddings(teacher, for: Self.name).mapValues { UnitRows($0).output }
-        TeacherProjection.start(in: &state, from: training.dimension, seed: training.seed)
+        var state = try training.teacherState(teacher, for: Self.name, isUnit: true)
         // Numbers of texts, oldest first: floats hold those below 2²⁴ exactly.
         state.saved["bank"] = Matrix(rows: 0, columns: 1)
         return state

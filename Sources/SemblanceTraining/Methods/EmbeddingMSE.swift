@@ -37,10 +37,7 @@ public struct EmbeddingMSE: StandardMethod {
 
     /// The teacher embeds every text.
     public func start(_ training: MethodContext) throws -> MethodState {
-        var state = MethodState()
-        state.derived = try training.teacherEmbeddings(teacher, for: Self.name)
-        TeacherProjection.start(in: &state, from: training.dimension, seed: training.seed)
-        return state
+        try training.teacherState(teacher, for: Self.name)
     }
 
     /// The loss.

@@ -6,33 +6,27 @@ internal import SemblanceEncoders
 internal import SemblanceNumerics
 
 extension MethodContext {
-    /// A teacher's embeddings of every text, for ``MethodState/derived``; twice where queries and documents differ.
-    func teacherEmbeddings(_ folder: String, for method: String) throws -> [String: Matrix] {
-        guard !folder.isEmpty else {
-            throw TrainingError(
-                code: .invalidConfiguration,
-                message: "\(method) needs a teacher: give the folder of a model as \"teacher\""
-            )
-        }
-        let teacher = try Embedder(contentsOf: URL(filePath: folder))
-        let all = texts.indices.map { Int32($0) }
-        var result = ["documents": try embed(all, with: teacher, as: .document)]
-        if !teacher.sharesWeights || teacher.prompts[.query] != teacher.prompts[.document] {
-            result["queries"] = try embed(all, with: teacher, as: .query)
-        }
-        return result
+    /// A state that holds a teacher's embeddings of all texts, and a layer into their space.
+    func teacherState(_ folder: String, for method: String, isUnit: Bool = false) throws -> MethodState {
+        var state = MethodState()
+        let teacher = try embeddings(under: folder, "teacher", of: method, isUnit: isUnit)
+        state.derived = ["anchors": teacher.anchors, "documents": teacher.documents]
+        TeacherProjection.start(in: &state, from: dimension, seed: seed)
+        return state
     }
 }
 
 extension MethodState {
     /// `[B + C, teacher's dimension]`: the teacher's embeddings of a step's anchors and documents.
     func teacherEmbeddings(of step: ContrastiveStep) -> Matrix {
-        guard let documents = derived["documents"] else { preconditionFailure("no teacher was started") }
-        let anchors = (derived["queries"] ?? documents).gatheringRows(step.anchorTexts.map(Int.init))
-        return .concatenatingRows(
-            [anchors, documents.gatheringRows(step.documentTexts.map(Int.init))],
-            columns: documents.columns
-        )
+        guard let anchors = derived["anchors"], let documents = derived["documents"] else {
+            preconditionFailure("no teacher was started")
+        }
+        let parts = [
+            anchors.gatheringRows(step.anchorTexts.map(Int.init)),
+            documents.gatheringRows(step.documentTexts.map(Int.init)),
+        ]
+        return .concatenatingRows(parts, columns: documents.columns)
     }
 }
 

@@ -5,27 +5,37 @@ internal import SemblanceEncoders
 internal import SemblanceNumerics
 
 extension MethodContext {
-    /// `[texts, dimension]`: unit embeddings of all texts, as each role, under the model in a folder.
+    /// `[texts, dimension]`: the embeddings of all texts, as each role, under the model in a folder.
     ///
+    /// - Parameters:
+    ///   - folder: what the method's setting `name` says.
+    ///   - isUnit: whether they are made to have unit length.
     /// - Throws: ``TrainingError`` where no folder is given, or what opening it throws.
-    func guideEmbeddings(from folder: String?, for method: String) throws -> (anchors: Matrix, documents: Matrix) {
-        guard let folder else {
+    func embeddings(
+        under folder: String?,
+        _ name: String,
+        of method: String,
+        isUnit: Bool
+    ) throws -> (anchors: Matrix, documents: Matrix) {
+        guard let folder, !folder.isEmpty else {
             throw TrainingError(
                 code: .invalidConfiguration,
-                message: "\(method) asks another model: give the folder of one as guide"
+                message: "\(method) asks another model: give the folder of one as \(name)"
             )
         }
-        let guide = try Embedder(contentsOf: URL(filePath: folder))
-        let all = texts.indices.map { Int32($0) }
-        let documents = MatrixExpression(try embed(all, with: guide, as: .document)).unitRows.value
-        if guide.sharesWeights && guide.prompts.isEmpty { return (documents, documents) }
-        return (MatrixExpression(try embed(all, with: guide, as: .query)).unitRows.value, documents)
+        let model = try FrozenModel(contentsOf: folder, for: configuration)
+        func embed(_ role: Role) throws -> Matrix {
+            let found = try embedding(texts.indices.map { Int32($0) }, model, role)
+            return isUnit ? UnitRows(found).output : found
+        }
+        let documents = try embed(.document)
+        return (model.embedder.embedsRolesAlike ? documents : try embed(.query), documents)
     }
 
-    /// A state that holds ``guideEmbeddings(from:for:)``.
+    /// A state that holds the unit embeddings of all texts under a guide.
     func guideState(from folder: String?, for method: String) throws -> MethodState {
         var state = MethodState()
-        let guide = try guideEmbeddings(from: folder, for: method)
+        let guide = try embeddings(under: folder, "guide", of: method, isUnit: true)
         state.derived["guide anchors"] = guide.anchors
         state.derived["guide documents"] = guide.documents
         return state

@@ -53,15 +53,8 @@ public struct ConsistencyFilter: Sendable {
         try await workers.run { cancellation in
             let set = try TrainingSet(pairs, corpus: corpus + pairs.flatMap(\.positives))
             let layout = MiningLayout(set, corpus: set.miningCorpus, takesNamed: false)
-            let space = try MiningSpace(set, layout, workers: workers) { texts, role in
-                try embedder.embed(
-                    texts.map { set.texts[Int($0)] },
-                    as: role,
-                    options: Embedder.Options(),
-                    workers: workers,
-                    cancellation: cancellation
-                ).embeddings
-            }
+            let model = FrozenModel(embedder)
+            let space = try MiningSpace(set, layout, under: model, workers: workers, cancellation: cancellation)
             // Known positives may take the first ranks.
             let most = layout.relevant.values.map(\.count).max() ?? 0
             let found = space.nearestToAnchors(min(layout.corpus.count, top + most))

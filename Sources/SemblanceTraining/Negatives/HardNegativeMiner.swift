@@ -25,8 +25,8 @@ public struct MiningReport: Hashable, Sendable, Codable {
 
 /// Chooses hard negatives for training pairs with a model as it stands.
 ///
-/// Sources are tried in turn until a row has enough, or mixed (``MiningConfiguration/mixture``). `Embedder.fit` mines by itself where the configuration says so; use a
-/// miner to look at the negatives, or to keep them with the data.
+/// Sources are tried in turn until a row has enough, or mixed (``MiningConfiguration/mixture``). `Embedder.fit` mines by
+/// itself where the configuration says so; use a miner to look at the negatives, or to keep them with the data.
 public struct HardNegativeMiner: Sendable {
     private let configuration: MiningConfiguration
     /// Negatives wanted for each row.
@@ -77,19 +77,12 @@ public struct HardNegativeMiner: Sendable {
     ) async throws -> (pairs: [TrainingPair], report: MiningReport) {
         try await workers.run { cancellation in
             let set = try TrainingSet(pairs, corpus: corpus)
-            let guides = try guides + configuration.openGuides()
+            let guides = try guides + configuration.guides.map { try Embedder(contentsOf: URL(filePath: $0)) }
             try configuration.require(guides: guides.count, for: sources)
             let layout = MiningLayout(set, corpus: set.miningCorpus, takesNamed: sources.contains(.rows))
             func space(_ embedder: Embedder) throws -> MiningSpace {
-                try MiningSpace(set, layout, workers: workers) { texts, role in
-                    try embedder.embed(
-                        texts.map { set.texts[Int($0)] },
-                        as: role,
-                        options: Embedder.Options(),
-                        workers: workers,
-                        cancellation: cancellation
-                    ).embeddings
-                }
+                let model = FrozenModel(embedder)
+                return try MiningSpace(set, layout, under: model, workers: workers, cancellation: cancellation)
             }
             let (negatives, report) = try mine(
                 set,
@@ -176,9 +169,6 @@ public struct HardNegativeMiner: Sendable {
 }
 
 extension MiningConfiguration {
-    /// The models of ``guides``.
-    func openGuides() throws -> [Embedder] { try guides.map { try Embedder(contentsOf: URL(filePath: $0)) } }
-
     /// Throws where the sources ask guides that there are none of, or leave those out that there are.
     func require(guides count: Int, for sources: [NegativeSource]) throws {
         try TrainingError.require(

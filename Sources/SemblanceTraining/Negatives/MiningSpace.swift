@@ -40,6 +40,19 @@ struct MiningSpace: Sendable {
         }
     }
 
+    /// Under a model that is not trained.
+    init(
+        _ set: TrainingSet,
+        _ layout: MiningLayout,
+        under model: FrozenModel,
+        workers: Workers,
+        cancellation: Cancellation
+    ) throws {
+        try self.init(set, layout, workers: workers) { texts, role in
+            try set.embed(texts, with: model, as: role, workers: workers, cancellation: cancellation)
+        }
+    }
+
     /// The similarity of an anchor's text to the document at a place.
     func similarity(_ anchor: Int32, _ place: Int32) -> Float {
         let row = Int(layout.anchorPlaces[Int(anchor)])

@@ -94,12 +94,14 @@ public struct MethodContext {
     public let model: Embedder
     /// Its weights.
     public let parameters: [Matrix]
+    /// How the model is trained.
+    var configuration = TrainingConfiguration()
     /// The embeddings of texts by number under another model.
-    package internal(set) var embedding: (_ texts: [Int32], _ embedder: Embedder, _ role: Role) throws -> Matrix
+    package internal(set) var embedding: (_ texts: [Int32], _ model: FrozenModel, _ role: Role) throws -> Matrix
 
     /// `[texts, dimension of the embedder]`: embeddings of texts by number, of unit length where the model makes them so.
     public func embed(_ texts: [Int32], with embedder: Embedder, as role: Role) throws -> Matrix {
-        try embedding(texts, embedder, role)
+        try embedding(texts, FrozenModel(embedder, precision: configuration.compute.precision), role)
     }
 }
 

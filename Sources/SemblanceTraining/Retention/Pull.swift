@@ -44,8 +44,7 @@ package struct Pull {
         order = random.permutation(of: texts.count).map(Int32.init)
         count = min(configuration.retention.pullTexts, texts.count)
         weight = configuration.retention.pullWeight
-        let isOne = embedder.sharesWeights && embedder.prompts[.query] ?? "" == embedder.prompts[.document] ?? ""
-        let roles: [Role] = isOne ? [.document] : [.document, .query]
+        let roles: [Role] = embedder.embedsRolesAlike ? [.document] : [.document, .query]
         sides = try roles.map { role in
             let store = TokenStore(texts, used: all, embedder: embedder, role: role, workers: workers)
             let start = try EmbeddingJob(

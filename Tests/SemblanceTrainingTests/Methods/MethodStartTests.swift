@@ -21,14 +21,8 @@ import Testing
             seed: 1,
             model: model,
             parameters: []
-        ) { texts, embedder, role in
-            try embedder.embed(
-                texts.map { set.texts[Int($0)] },
-                as: role,
-                options: .init(),
-                workers: .shared(threads: 1),
-                cancellation: Cancellation()
-            ).embeddings
+        ) { texts, model, role in
+            try set.embed(texts, with: model, as: role, workers: .shared(threads: 1), cancellation: Cancellation())
         }
     }
 

@@ -19,7 +19,7 @@ private func rankingLoss(_ similarities: [Double], _ scores: [Float]) -> Double 
 /// A teacher's vectors as a method's state, by text number.
 private func teacher(_ vectors: DoubleMatrix) -> MethodState {
     var state = MethodState()
-    state.derived["documents"] = vectors.float
+    state.derived = ["anchors": vectors.float, "documents": vectors.float]
     return state
 }
 
@@ -215,7 +215,7 @@ private func teacher(_ vectors: DoubleMatrix) -> MethodState {
         }
         @Sendable func bank(_ state: MethodState) -> MethodState {
             var state = state
-            state.derived["documents"] = DoubleMatrix(state.derived["documents"] ?? vectors.float).unitRows.float
+            state.derived = state.derived.mapValues { DoubleMatrix($0).unitRows.float }
             state.saved["bank"] = Matrix(rows: 3, columns: 1, elements: banked.map(Float.init))
             return state
         }
@@ -491,7 +491,8 @@ private func teacher(_ vectors: DoubleMatrix) -> MethodState {
         try golden.check("margin-mse", MarginMSE(), taught)
         try golden.check("margin-mse-cosine", cosines, taught)
         var state = MethodState()
-        state.derived["documents"] = golden.teacher(rows: rows(golden.rows))
+        let teacher = golden.teacher(rows: rows(golden.rows))
+        state.derived = ["anchors": teacher, "documents": teacher]
         try golden.check("embedding-mse", EmbeddingMSE(), rows(golden.rows), state: state)
         // The twin that must differ.
         let found = golden.contrast(CoSENT(), rows(golden.rows, scores: golden.scores.map { -$0 }), columns: 2)
