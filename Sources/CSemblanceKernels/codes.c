@@ -85,17 +85,34 @@ BODY void scan_nibbles_body(
 WITH_OR_WITHOUT(scan_bytes)
 WITH_OR_WITHOUT(scan_nibbles)
 
-BODY void scan_bits_body(const uint8_t *query, const uint8_t *codes, size_t bytes, size_t count, float *out) {
-    for (size_t row = 0; row < count; row++, codes += bytes) {
-        int differing = 0;
-        size_t i = 0;
-        for (; i + 8 <= bytes; i += 8) {
+/// Codes of `words` 64-bit words: a constant where it is called, so that rows are taken several at a time.
+BODY void scan_words(const uint8_t *query, const uint8_t *codes, size_t words, size_t count, float *out) {
+    for (size_t row = 0; row < count; row++) {
+        uint64_t differing = 0;
+        for (size_t i = 0; i < words; i++) {
             uint64_t a, b;
-            memcpy(&a, query + i, 8);
-            memcpy(&b, codes + i, 8);
-            differing += __builtin_popcountll(a ^ b);
+            memcpy(&a, query + 8 * i, 8);
+            memcpy(&b, codes + 8 * (row * words + i), 8);
+            differing += (uint64_t)__builtin_popcountll(a ^ b);
         }
-        for (; i < bytes; i++) differing += __builtin_popcount(query[i] ^ codes[i]);
+        out[row] = (float)(int)differing;
+    }
+}
+
+BODY void scan_bits_body(const uint8_t *query, const uint8_t *codes, size_t bytes, size_t count, float *out) {
+    switch (bytes) {
+    case 16: return scan_words(query, codes, 2, count, out);
+    case 32: return scan_words(query, codes, 4, count, out);
+    case 48: return scan_words(query, codes, 6, count, out);
+    case 64: return scan_words(query, codes, 8, count, out);
+    case 96: return scan_words(query, codes, 12, count, out);
+    case 128: return scan_words(query, codes, 16, count, out);
+    }
+    for (size_t row = 0; row < count; row++, codes += bytes) {
+        float whole;
+        scan_words(query, codes, bytes / 8, 1, &whole);
+        int differing = (int)whole;
+        for (size_t i = bytes / 8 * 8; i < bytes; i++) differing += __builtin_popcount(query[i] ^ codes[i]);
         out[row] = (float)differing;
     }
 }
@@ -105,10 +122,17 @@ __attribute__((target("popcnt"))) static void
 scan_bits_popcnt(const uint8_t *query, const uint8_t *codes, size_t bytes, size_t count, float *out) {
     scan_bits_body(query, codes, bytes, count, out);
 }
+
+__attribute__((target("popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"))) static void
+scan_bits_vpopcnt(const uint8_t *query, const uint8_t *codes, size_t bytes, size_t count, float *out) {
+    scan_bits_body(query, codes, bytes, count, out);
+}
 #endif
 
 void semblance_scan_bits(const uint8_t *query, const uint8_t *codes, size_t bytes, size_t count, float *out) {
 #if defined(__x86_64__)
+    if (semblance_cpu_features() & SEMBLANCE_CPU_AVX512_VPOPCNTDQ)
+        return scan_bits_vpopcnt(query, codes, bytes, count, out);
     // Every CPU with AVX2 counts bits in one instruction.
     if (semblance_cpu() != SEMBLANCE_CPU_PORTABLE) return scan_bits_popcnt(query, codes, bytes, count, out);
 #endif

@@ -53,6 +53,7 @@ static unsigned all_features(void) {
     if (best() < SEMBLANCE_CPU_AVX512) return found;
     if (__builtin_cpu_supports("avx512vnni")) found |= SEMBLANCE_CPU_AVX512_VNNI;
     if (__builtin_cpu_supports("avx512bf16")) found |= SEMBLANCE_CPU_AVX512_BF16;
+    if (__builtin_cpu_supports("avx512vpopcntdq")) found |= SEMBLANCE_CPU_AVX512_VPOPCNTDQ;
 #if defined(__linux__)
     const char *asked = getenv("SEMBLANCE_CPU");
     // The tile registers are the process's from the first request on: ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA.

@@ -25,7 +25,7 @@ public:
     float threshold = -std::numeric_limits<float>::infinity();
 
     void offer(float score, int64_t id) {
-        if (!(score >= threshold)) return; // NaN never is
+        if (!(score >= threshold) || (score == threshold && id > worst)) return; // NaN never is
         hits.push_back({id, score});
         if (hits.size() == room) cut();
     }
@@ -43,12 +43,15 @@ public:
 
 private:
     size_t count, room;
+    /// The id of the last of the best so far: codes have few different scores.
+    int64_t worst = std::numeric_limits<int64_t>::max();
     std::vector<semblance_hit> hits;
 
     void cut() {
         std::nth_element(hits.begin(), hits.begin() + ptrdiff_t(count) - 1, hits.end(), better);
         hits.resize(count);
         threshold = hits[count - 1].score;
+        worst = hits[count - 1].id;
     }
 };
 

@@ -15,14 +15,15 @@ typedef enum {
 /// The level in use: the best this CPU has, or the one set below. SEMBLANCE_CPU=portable|avx2|avx512 lowers it.
 semblance_cpu_level semblance_cpu(void);
 
-/// Instructions for reduced precision, beside a level.
+/// Further instructions, for reduced precision and for codes, beside a level.
 typedef enum {
     SEMBLANCE_CPU_AVX_VNNI = 1,     // from AVX2 on
     SEMBLANCE_CPU_AVX512_VNNI = 2,  // with AVX-512, as all below
     SEMBLANCE_CPU_AVX512_BF16 = 4,
     SEMBLANCE_CPU_AMX = 8,          // tiles of bfloat16 and of bytes, permitted by the system
-    SEMBLANCE_CPU_ALL_FEATURES = 15,
-    SEMBLANCE_CPU_EMULATED_AMX = 16 // never found, only set: AMX in plain C, for tests
+    SEMBLANCE_CPU_AVX512_VPOPCNTDQ = 16,
+    SEMBLANCE_CPU_ALL_FEATURES = 31,
+    SEMBLANCE_CPU_EMULATED_AMX = 32 // never found, only set: AMX in plain C, for tests
 } semblance_cpu_feature;
 
 /// Which of them go with the level in use, as a sum. SEMBLANCE_CPU=avx512 leaves AMX out.
