@@ -462,7 +462,8 @@ class Table:
         with tempfile.TemporaryDirectory() as folder:
             asked = SETS[run["set"]].prepare(folder, run["seed"], run["files"], run["limit"])
             with open(f"{folder}/configuration.json", "w") as file:
-                json.dump(filled(run["configuration"]), file)
+                # What guides and teachers say of the texts is the same for every row.
+                json.dump(filled(run["configuration"]) | {"embeddingCache": os.path.abspath(f"{options.results}/embeddings")}, file)
             report, model = {}, f"{folder}/model"
             if "model" in run:
                 model = filled(run["model"])
