@@ -89,19 +89,11 @@ struct ContrastivePass {
     private let share: Double
     private let smoothing: Float
 
-    private var columnAnchors: [Int32] = []
-    private var columnDocuments: [Int32] = []
-    private var columnGroups: [Int32] = []
-    private var columnOwners: [Int32] = []
-    private var columnVisibility: [UInt8] = []
-    private var columns: CandidateColumns
-
-    private let rowAnchors: [Int32]
-    private let rowGroups: [Int32]
-    private var rowFirst: [Int32] = [0]
-    private var rowDocuments: [Int32] = []
+    private var keys = CandidateKeys()
+    private let columns: CandidateColumns
+    /// The columns of the rows' targets, in the order of the texts that `keys` has of rows.
     private var rowTargets: [Int32] = []
-    private var rowTwins: [Int32]
+    private let rowTwins: [Int32]
 
     private var anchorCount: Int { sides[0].rows }
     private var dimension: Int { sides[0].columns }
@@ -148,43 +140,45 @@ struct ContrastivePass {
         let groups = configuration.masksGroups ? batch.groups : Array(none.prefix(batch.anchors.count))
         var ownTexts: [Int32] = []
         for segment in segments {
-            var visibility = segment.excludesOwner ? SEMBLANCE_HIDDEN_FROM_OWNER : SEMBLANCE_VISIBLE
+            let visibility = segment.excludesOwner ? CandidateKeys.Visibility.allButOwner : .all
             switch segment.kind {
             case .anchors:
-                columnAnchors += anchorKeys
-                columnDocuments += documentKeys.prefix(anchorKeys.count)
-                columnGroups += groups
-                columnOwners += (0..<anchorKeys.count).map(Int32.init)
+                keys.appendColumns(
+                    anchors: anchorKeys,
+                    texts: Array(documentKeys.prefix(anchorKeys.count)),
+                    groups: groups,
+                    owners: anchorKeys.indices.map(Int32.init),
+                    visibility: visibility
+                )
                 ownTexts += batch.anchors
             case .documents:
-                for (document, owner) in batch.owners.enumerated() {
-                    columnAnchors.append(batch.isPositive[document] ? anchorKeys[Int(owner)] : -1)
-                    columnGroups.append(groups[Int(owner)])
-                }
-                columnDocuments += documentKeys
-                columnOwners += batch.owners
+                keys.appendColumns(
+                    anchors: zip(batch.owners, batch.isPositive).map { $1 ? anchorKeys[Int($0)] : -1 },
+                    texts: documentKeys,
+                    groups: batch.owners.map { groups[Int($0)] },
+                    owners: batch.owners,
+                    visibility: visibility
+                )
                 ownTexts += batch.documents
             case .added(let index):
                 let candidates = added[index]
-                let unknown = [Int32](repeating: -1, count: candidates.texts.count)
-                columnAnchors += configuration.masksDuplicates ? candidates.anchors : unknown
-                columnDocuments += configuration.masksDuplicates ? candidates.texts : unknown
-                columnGroups += configuration.masksGroups ? candidates.groups : unknown
-                columnOwners += candidates.owners
+                keys.appendColumns(
+                    anchors: configuration.masksDuplicates ? candidates.anchors : nil,
+                    texts: configuration.masksDuplicates ? candidates.texts : nil,
+                    groups: configuration.masksGroups ? candidates.groups : nil,
+                    owners: candidates.owners,
+                    visibility: candidates.isHiddenFromOwner
+                        ? .allButOwner : candidates.isPrivate ? .ownerAlone : visibility
+                )
                 ownTexts += candidates.texts
-                if candidates.isPrivate { visibility = SEMBLANCE_OWNER_ALONE }
-                if candidates.isHiddenFromOwner { visibility = SEMBLANCE_HIDDEN_FROM_OWNER }
             }
-            columnVisibility += [UInt8](repeating: UInt8(visibility), count: segment.range.count)
         }
         columns = CandidateColumns(
             segments: segments.map { .init(rows: $0.rows, kind: $0.kind, range: $0.range) },
             texts: ownTexts,
-            owners: columnOwners
+            owners: keys.columnOwners
         )
 
-        rowAnchors = anchorKeys
-        rowGroups = groups
         // The target is the positive: among documents where the direction is query to document, else the own anchor.
         let target = segments.first { $0.rowSide != $0.columnSide }
         let targetsAreDocuments = target?.kind == .documents
@@ -199,9 +193,14 @@ struct ContrastivePass {
         }
         if batch.hasOnePositiveEach && positiveCandidates.isEmpty || !targetsAreDocuments {
             // The first positives are the first documents, in the order of the rows.
-            rowDocuments = Array(documentKeys.prefix(anchorKeys.count))
+            for row in anchorKeys.indices {
+                keys.appendRow(
+                    anchor: anchorKeys[row],
+                    group: groups[row],
+                    texts: CollectionOfOne(documentKeys[row])
+                )
+            }
             rowTargets = (0..<Int32(anchorKeys.count)).map { firstTarget + $0 }
-            rowFirst = (0...Int32(anchorKeys.count)).map { $0 }
             return
         }
         var positives = [[(text: Int32, column: Int32)]](repeating: [], count: anchorKeys.count)
@@ -209,15 +208,14 @@ struct ContrastivePass {
             positives[Int(owner)].append((documentKeys[document], firstTarget + Int32(document)))
         }
         for segment in positiveCandidates {
-            for column in segment.range where columnOwners[column] >= 0 {
-                positives[Int(columnOwners[column])].append((columnDocuments[column], Int32(column)))
+            for column in segment.range where keys.columnOwners[column] >= 0 {
+                positives[Int(keys.columnOwners[column])].append((keys.columnTexts[column], Int32(column)))
             }
         }
-        for positives in positives {
+        for (row, positives) in positives.enumerated() {
             // Added ones come last: an unknown text ends the list that is looked through.
-            rowDocuments += positives.map(\.text)
+            keys.appendRow(anchor: anchorKeys[row], group: groups[row], texts: positives.map(\.text))
             rowTargets += positives.map(\.column)
-            rowFirst.append(Int32(rowTargets.count))
         }
     }
 
@@ -294,7 +292,7 @@ struct ContrastivePass {
                                     unsafe score(range, packed, block)
                                     if let reports = reports.baseAddress, let masked = masked.baseAddress {
                                         if methods.isEmpty {
-                                            unsafe mask(block, range, masked + begin)
+                                            unsafe keys.close(block, of: range, countingInto: masked + begin)
                                             unsafe softmax(block, range, settings, weights, reports + begin)
                                         } else {
                                             unsafe scaleGradients[index] = unsafe softmaxWithMethods(
@@ -364,31 +362,6 @@ struct ContrastivePass {
         }
     }
 
-    /// Writes −∞ where a candidate may be relevant to a row without being its target.
-    private func mask(
-        _ block: UnsafeMutablePointer<Float>,
-        _ rows: Range<Int>,
-        _ masked: UnsafeMutablePointer<Int32>
-    ) {
-        unsafe semblance_contrast_mask(
-            block,
-            columnCount,
-            rows.lowerBound,
-            rows.count,
-            columnCount,
-            columnAnchors,
-            columnDocuments,
-            columnGroups,
-            columnOwners,
-            columnVisibility,
-            rowAnchors,
-            rowGroups,
-            rowFirst,
-            rowDocuments,
-            masked
-        )
-    }
-
     /// Scores of some rows to gradients, in place.
     private func softmax(
         _ block: UnsafeMutablePointer<Float>,
@@ -405,7 +378,7 @@ struct ContrastivePass {
                 rows.lowerBound,
                 rows.count,
                 columnCount,
-                rowFirst,
+                keys.rowFirst,
                 rowTargets,
                 rowTwins,
                 weights,
@@ -430,10 +403,10 @@ struct ContrastivePass {
         var similarities = Matrix(uninitializedRows: rows.count, columns: n)
         unsafe similarities.withMutablePointer { unsafe $0.update(from: scores, count: rows.count * n) }
         var mask = Matrix(rows: rows.count, columns: n)
-        unsafe mask.withMutablePointer { unsafe self.mask($0, rows, masked) }
+        unsafe mask.withMutablePointer { unsafe keys.close($0, of: rows, countingInto: masked) }
         var isTarget = Matrix(rows: rows.count, columns: n)
         for row in rows {
-            for target in rowTargets[Int(rowFirst[row])..<Int(rowFirst[row + 1])] {
+            for target in rowTargets[Int(keys.rowFirst[row])..<Int(keys.rowFirst[row + 1])] {
                 isTarget[row - rows.lowerBound, Int(target)] = 1
             }
         }
@@ -485,7 +458,7 @@ struct ContrastivePass {
                 // Suspects are told by their cosines.
                 for row in 0..<rows.count where unsafe reports[row].hardest_column >= 0 {
                     unsafe reports[row].hardest = similarities[row, Int(reports[row].hardest_column)]
-                    let target = rowTargets[Int(rowFirst[rows.lowerBound + row])]
+                    let target = rowTargets[Int(keys.rowFirst[rows.lowerBound + row])]
                     unsafe reports[row].positive = similarities[row, Int(target)]
                 }
             }
