@@ -554,15 +554,7 @@ final class Trainer {
             state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
         else { return }
         let embedder = try embedder(with: state.parameters)
-        let result = try development.map {
-            try Evaluator.evaluate(
-                embedder,
-                on: $0,
-                precision: configuration.compute.precision,
-                workers: workers,
-                cancellation: cancellation
-            )
-        }
+        let result = try development.map { try evaluate(embedder, on: $0, cancellation) }
         if !guards.isEmpty { try watchGuards(embedder, cancellation: cancellation, progress) }
         state.evaluatedStep = state.step
         // Where the guards alone are watched, the last weights within their bound are the best.
@@ -588,6 +580,20 @@ final class Trainer {
         if let patience = configuration.patience, state.evaluationsWithoutGain >= patience { state.isFinished = true }
     }
 
+    private func evaluate(
+        _ embedder: Embedder,
+        on set: DevelopmentSet,
+        _ cancellation: Cancellation
+    ) throws -> DevelopmentReport {
+        try Evaluator.evaluate(
+            embedder,
+            on: set,
+            precision: configuration.compute.precision,
+            workers: workers,
+            cancellation: cancellation
+        )
+    }
+
     /// The weights that would be returned: those of a step, or between them and the start's.
     private func embedder(with parameters: [Matrix]) throws -> Embedder {
         try model.embedder.interpolated(
@@ -602,13 +608,7 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
         let found = try guards.evaluate(step: state.step, against: state.guarded.first) {
-            try Evaluator.evaluate(
-                embedder,
-                on: $0,
-                precision: configuration.compute.precision,
-                workers: workers,
-                cancellation: cancellation
-            )
+            try evaluate(embedder, on: $0, cancellation)
         }
         state.guarded.append(found)
         logger.info("guards", metadata: ["step": "\(state.step)", "loss": "\(found.loss)"])
