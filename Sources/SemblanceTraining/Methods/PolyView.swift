@@ -76,10 +76,10 @@ public struct PolyView: StandardMethod {
             let partner = partners.indices.map { partners[$0].count > k ? partners[$0][k] : $0 }
             return (
                 -(others - scaled.rowDots(views.gathering(partner))).softplus,
-                Self.column(partners.map { $0.count > k ? 1 / Float($0.count) : 0 })
+                MatrixExpression(column: partners.map { $0.count > k ? 1 / Float($0.count) : 0 })
             )
         }
-        let share = Self.column(owners.map { 1 / Float(rows * viewsOfRow[Int($0)].count) })
+        let share = MatrixExpression(column: owners.map { 1 / Float(rows * viewsOfRow[Int($0)].count) })
         return -(share * logMean(logLikelihoods)).sum
     }
 
@@ -95,12 +95,8 @@ public struct PolyView: StandardMethod {
                     term.weight.value[view, 0] > 0 ? max(largest, term.logLikelihood.value[view, 0]) : largest
                 }
             }
-            let shift = Self.column(largest)
+            let shift = MatrixExpression(column: largest)
             return shift + sum(terms.map { $0.weight * ($0.logLikelihood - shift).exp }).log
         }
-    }
-
-    private static func column(_ values: [Float]) -> MatrixExpression {
-        MatrixExpression(Matrix(rows: values.count, columns: 1, elements: values))
     }
 }
