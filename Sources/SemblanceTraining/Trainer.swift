@@ -67,22 +67,21 @@ final class Trainer {
         set = try TrainingSet(pairs, corpus: corpus)
         let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
-        let queries = TokenStore(
+        queries = try TokenStore(
             set.texts,
             used: set.rows.map(\.anchor),
             embedder: embedder,
             role: .query,
             workers: workers
-        )
-        let documents = TokenStore(
+        ).edited(.query, as: configuration, embedder: embedder, workers: workers)
+        documents = try TokenStore(
             set.texts,
             used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
             embedder: embedder,
             role: .document,
             workers: workers
-        )
-        (self.queries, self.documents) = try Self.edited(queries, documents, configuration, embedder, workers)
-        sampler = try Self.sampler(of: set, configuration)
+        ).edited(.document, as: configuration, embedder: embedder, workers: workers)
+        sampler = try set.sampler(for: configuration)
         objective = try NestedObjective(
             ContrastiveObjective(configuration.objective, methods: methods),
             for: embedder
@@ -111,60 +110,6 @@ final class Trainer {
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds
-    }
-
-    private static func sampler(
-        of set: TrainingSet,
-        _ configuration: TrainingConfiguration
-    ) throws -> any BatchSampler {
-        guard configuration.batches.kind == .tasks else {
-            return Sampler(
-                rows: set.rows,
-                textCount: set.texts.count,
-                batchSize: configuration.batchSize,
-                seed: configuration.seed
-            )
-        }
-        guard set.rows.contains(where: { $0.task >= 0 }) else {
-            throw TrainingError(
-                code: .invalidData,
-                message: "batches are to have one task each, and no training pair says which task it is of: "
-                    + "give pairs a task, or choose batches that are mixed or of clusters"
-            )
-        }
-        return TaskSampler(
-            rows: set.rows,
-            tasks: set.rows.map(\.task),
-            textCount: set.texts.count,
-            batchSize: configuration.batchSize,
-            exponent: configuration.batches.taskExponent,
-            seed: configuration.seed
-        )
-    }
-
-    /// The texts, with the configuration's edits of each role's.
-    private static func edited(
-        _ queries: TokenStore,
-        _ documents: TokenStore,
-        _ configuration: TrainingConfiguration,
-        _ embedder: Embedder,
-        _ workers: Workers
-    ) throws -> (queries: TokenStore, documents: TokenStore) {
-        guard let augmentation = configuration.augmentation else { return (queries, documents) }
-        func edited(_ store: TokenStore, _ role: Role) throws -> TokenStore {
-            guard augmentation.roles.contains(role) else { return store }
-            return try store.edited {
-                try TextEditor(
-                    augmentation,
-                    tokens: $0,
-                    embedder: embedder,
-                    role: role,
-                    seed: configuration.seed,
-                    workers: workers
-                )
-            }
-        }
-        return (try edited(queries, .query), try edited(documents, .document))
     }
 
     /// Trains to the end and returns the model with a report.
