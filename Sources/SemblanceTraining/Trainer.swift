@@ -11,25 +11,25 @@ internal import SemblanceRetrieval
 ///
 /// `Embedder.fit` makes one and runs it on the threads of its workers.
 final class Trainer {
-    private let configuration: TrainingConfiguration
-    private let set: TrainingSet
+    let configuration: TrainingConfiguration
+    let set: TrainingSet
     private let development: DevelopmentSet?
     private let checkpoints: CheckpointConfiguration?
-    private let workers: Workers
-    private let logger = Logger(label: "semblance.training")
+    let workers: Workers
+    let logger = Logger(label: "semblance.training")
 
-    private var model: TrainedModel
-    private var state: TrainingState
-    private let queries: TokenStore
-    private let documents: TokenStore
-    private let sampler: any BatchSampler
+    var model: TrainedModel
+    var state: TrainingState
+    let queries: TokenStore
+    let documents: TokenStore
+    let sampler: any BatchSampler
     private let objective: NestedObjective
     private let peakLearningRate: Double
-    private let sources: [NegativeSource]
+    let sources: [NegativeSource]
     /// The texts under the models that negatives are asked of.
-    private var guides: [MiningSpace] = []
+    var guides: [MiningSpace] = []
     private var guardRails: GuardRails
-    private var report = TrainingReport()
+    var report = TrainingReport()
     private var suspects = SuspectList()
     private var retention: Retention
     private let guards: Guards
@@ -329,7 +329,7 @@ final class Trainer {
         return context
     }
 
-    private func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
+    func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
         let range = model.range(of: role)
         return Weights(
             Array((parameters ?? state.parameters)[range]),
@@ -407,83 +407,6 @@ final class Trainer {
                 )
             )
         }
-    }
-
-    // MARK: Mining
-
-    private func isMiningDue(epoch: Int, index: Int) -> Bool {
-        guard state.minedStep != state.step else { return false }
-        if let every = configuration.remineEverySteps, state.step % every == 0 { return true }
-        guard index == 0, let every = configuration.remineEvery else { return false }
-        return epoch % every == 0
-    }
-
-    private func mine(
-        epoch: Int,
-        cancellation: Cancellation,
-        _ progress: (@Sendable (TrainingEvent) -> Void)?
-    ) throws {
-        guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else {
-            state.minedStep = state.step
-            return
-        }
-        let miner = HardNegativeMiner(
-            configuration.mining,
-            perRow: configuration.negativesPerRow,
-            seed: configuration.seed &+ UInt64(configuration.remineEverySteps == nil ? epoch : state.step),
-            workers: workers
-        )
-        let layout = MiningLayout(set, corpus: set.miningCorpus, takesNamed: sources.contains(.rows))
-        let space = try MiningSpace(set, layout, workers: workers) { texts, role in
-            let store = role == .query ? queries : documents
-            return try EmbeddingJob(
-                encoder: model.embedder.tower(for: role).encoder,
-                weights: weights(of: role),
-                skipped: store.skippedTokens
-            ).run(store.tokens(of: texts[...]), workers, cancellation)
-        }
-        let (negatives, found) = try miner.mine(
-            set,
-            layout,
-            sources: sources,
-            space: space,
-            guides: guideSpaces(layout, cancellation)
-        )
-        state.negatives = negatives.map(\.texts)
-        state.minedStep = state.step
-        report.mining.append(found)
-        progress?(.mined(found))
-        logger.info(
-            "mined hard negatives",
-            metadata: ["epoch": "\(epoch + 1)", "negatives": "\(found.negatives)", "shortRows": "\(found.shortRows)"]
-        )
-        if found.shortRows > 0 { warn(GuardRails.fewNegatives(found, wanted: configuration.negativesPerRow), progress) }
-    }
-
-    /// Finds which rows' anchors are near each other, at the beginning of an epoch.
-    private func cluster(_ epoch: Int, _ cancellation: Cancellation) throws {
-        guard state.clusters.isEmpty || configuration.remineEvery.map({ epoch % $0 == 0 }) ?? false else { return }
-        let count = configuration.batches.clusters ?? max(2, sampler.batchesPerEpoch / 4)
-        let layout = MiningLayout(set, corpus: [], takesNamed: false)
-        let anchors = try EmbeddingJob(
-            encoder: model.embedder.tower(for: .query).encoder,
-            weights: weights(of: .query),
-            skipped: queries.skippedTokens,
-            normalizes: true
-        ).run(queries.tokens(of: layout.anchors[...]), workers, cancellation)
-        let clusters = SphericalClusters.of(anchors, count: count, seed: configuration.seed, workers: workers)
-        state.clusters = set.rows.map { clusters[Int(layout.anchorPlaces[Int($0.anchor)])] }
-    }
-
-    /// The texts under each guide; guides don't change, so they are asked once.
-    private func guideSpaces(_ layout: MiningLayout, _ cancellation: Cancellation) throws -> [MiningSpace] {
-        if guides.isEmpty {
-            guides = try configuration.mining.guides.map { folder in
-                let guide = try FrozenModel(contentsOf: folder, for: configuration)
-                return try MiningSpace(set, layout, under: guide, workers: workers, cancellation: cancellation)
-            }
-        }
-        return guides
     }
 
     // MARK: Evaluation and checkpoints
@@ -607,7 +530,7 @@ final class Trainer {
         logger.debug("step", metadata: ["step": "\(state.step)", "loss": "\(loss)"])
     }
 
-    private func warn(_ warning: TrainingWarning, _ progress: (@Sendable (TrainingEvent) -> Void)?) {
+    func warn(_ warning: TrainingWarning, _ progress: (@Sendable (TrainingEvent) -> Void)?) {
         report.warnings.append(warning)
         logger.warning("\(warning.message)")
         progress?(.warning(warning))
