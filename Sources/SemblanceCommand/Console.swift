@@ -104,6 +104,12 @@ extension URL {
     init(path: String) { self.init(fileURLWithPath: path) }
 }
 
+/// The texts of `--corpus`, a JSON Lines file with text and title; none where it isn't given.
+func readCorpus(_ path: String?) throws -> [String] {
+    guard let path else { return [] }
+    return try JSONLines.read(SearchDocument.self, from: URL(path: path)).map(\.content)
+}
+
 /// Refuses an output that exists, or whose folder can't be written, before any work is done.
 func checkOutput(_ path: String, overwriting: Bool) throws {
     let files = FileManager.default

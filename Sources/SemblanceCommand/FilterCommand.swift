@@ -26,11 +26,11 @@ struct FilterCommand: AsyncParsableCommand {
         try checkOutput(output, overwriting: outputOptions.overwrite)
         let filter = try ConsistencyFilter(top: top, compute: common.compute)
         let rows = try JSONLines.read(TrainingPair.self, from: URL(path: pairs))
-        let texts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
+        let texts = try readCorpus(corpus)
         let (kept, report) = try await filter.consistent(
             rows,
             under: Embedder(contentsOf: URL(path: model)),
-            corpus: texts ?? []
+            corpus: texts
         )
         try JSONLines.write(kept, to: URL(path: output))
         try common.console.result(FilterResult(report)) {

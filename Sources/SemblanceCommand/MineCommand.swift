@@ -86,12 +86,12 @@ struct MineCommand: AsyncParsableCommand {
         settings.guides = guide
         let miner = try HardNegativeMiner(settings, perRow: perRow, seed: seed, compute: common.compute)
         let rows = try JSONLines.read(TrainingPair.self, from: URL(path: pairs))
-        let texts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
+        let texts = try readCorpus(corpus)
         let (mined, report) = try await miner.negatives(
             for: rows,
             with: Embedder(contentsOf: URL(path: model)),
             from: source.isEmpty ? [.mined] : source.map(\.negativeSource),
-            corpus: texts ?? []
+            corpus: texts
         )
         try JSONLines.write(mined, to: URL(path: output))
         try common.console.result(MineResult(report)) {

@@ -134,7 +134,7 @@ struct TrainCommand: AsyncParsableCommand {
             try? FileManager.default.removeItem(at: checkpointFolder)
         }
         let settings = try trainingConfiguration()
-        let corpusTexts = try corpus.map { try JSONLines.read(SearchDocument.self, from: URL(path: $0)).map(\.content) }
+        let corpusTexts = try readCorpus(corpus)
         let development = try dev.map { path -> DevelopmentSet in
             isScoredPairs(path)
                 ? .similarity(try SimilarityDataset(contentsOf: URL(path: path)))
@@ -170,7 +170,7 @@ struct TrainCommand: AsyncParsableCommand {
                     JSONLines.read(TrainingPair.self, from: file),
                     startingFrom: start,
                     configuration: settings,
-                    corpus: corpusTexts ?? [],
+                    corpus: corpusTexts,
                     evaluating: development,
                     guarding: guards,
                     replaying: replayed,

@@ -100,19 +100,9 @@ public enum Evaluator {
         workers: Workers,
         cancellation: Cancellation
     ) throws -> SimilarityReport {
-        func embed(_ texts: [String], _ role: Role) throws -> MatrixExpression {
-            let options = Embedder.Options(
-                dimension: dimension,
-                normalizes: true,
-                compute: ComputeOptions(precision: precision)
-            )
-            return MatrixExpression(
-                try embedder.embed(texts, as: role, options: options, workers: workers, cancellation: cancellation)
-                    .embeddings
-            )
-        }
-        let cosines = try embed(dataset.pairs.map(\.first), .query)
-            .rowDots(embed(dataset.pairs.map(\.second), .document))
+        let embed = embedding(with: embedder, dimension, precision, workers, cancellation)
+        let cosines = try MatrixExpression(embed(dataset.pairs.map(\.first), .query))
+            .rowDots(MatrixExpression(embed(dataset.pairs.map(\.second), .document)))
         return SimilarityReport(similarities: cosines.value.elements.map(Double.init), of: dataset)
     }
 
@@ -128,19 +118,7 @@ public enum Evaluator {
         cancellation: Cancellation
     ) throws -> RetrievalReport {
         let documents = orderedByID(dataset)
-        func embed(_ texts: [String], _ role: Role) throws -> Matrix {
-            try embedder.embed(
-                texts,
-                as: role,
-                options: .init(
-                    dimension: dimension,
-                    normalizes: true,
-                    compute: ComputeOptions(precision: precision)
-                ),
-                workers: workers,
-                cancellation: cancellation
-            ).embeddings
-        }
+        let embed = embedding(with: embedder, dimension, precision, workers, cancellation)
         let corpus = try embed(documents.map(\.content), .document)
         let queries = try embed(dataset.queries.map(\.text), .query)
         let count = RetrievalMetric.hitsNeeded(for: metrics)
@@ -192,6 +170,25 @@ public enum Evaluator {
                     cancellation: cancellation
                 )
             )
+        }
+    }
+
+    /// How texts are embedded to be compared by cosine.
+    private static func embedding(
+        with embedder: Embedder,
+        _ dimension: Int?,
+        _ precision: Precision,
+        _ workers: Workers,
+        _ cancellation: Cancellation
+    ) -> (_ texts: [String], _ role: Role) throws -> Matrix {
+        let options = Embedder.Options(
+            dimension: dimension,
+            normalizes: true,
+            compute: ComputeOptions(precision: precision)
+        )
+        return { texts, role in
+            try embedder.embed(texts, as: role, options: options, workers: workers, cancellation: cancellation)
+                .embeddings
         }
     }
 

@@ -11,25 +11,25 @@ internal import SemblanceRetrieval
 ///
 /// `Embedder.fit` makes one and runs it on the threads of its workers.
 final class Trainer {
-    private let configuration: TrainingConfiguration
-    private let set: TrainingSet
+    let configuration: TrainingConfiguration
+    let set: TrainingSet
     private let development: DevelopmentSet?
     private let checkpoints: CheckpointConfiguration?
-    private let workers: Workers
-    private let logger = Logger(label: "semblance.training")
+    let workers: Workers
+    let logger = Logger(label: "semblance.training")
 
-    private var model: TrainedModel
-    private var state: TrainingState
-    private let queries: TokenStore
-    private let documents: TokenStore
-    private let sampler: any BatchSampler
+    var model: TrainedModel
+    var state: TrainingState
+    let queries: TokenStore
+    let documents: TokenStore
+    let sampler: any BatchSampler
     private let objective: NestedObjective
     private let peakLearningRate: Double
-    private let sources: [NegativeSource]
+    let sources: [NegativeSource]
     /// The texts under the models that negatives are asked of.
-    private var guides: [MiningSpace] = []
+    var guides: [MiningSpace] = []
     private var guardRails: GuardRails
-    private var report = TrainingReport()
+    var report = TrainingReport()
     private var suspects = SuspectList()
     private var retention: Retention
     private let guards: Guards
@@ -67,22 +67,21 @@ final class Trainer {
         set = try TrainingSet(pairs, corpus: corpus)
         let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
-        let queries = TokenStore(
+        queries = try TokenStore(
             set.texts,
             used: set.rows.map(\.anchor),
             embedder: embedder,
             role: .query,
             workers: workers
-        )
-        let documents = TokenStore(
+        ).edited(.query, as: configuration, embedder: embedder, workers: workers)
+        documents = try TokenStore(
             set.texts,
             used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
             embedder: embedder,
             role: .document,
             workers: workers
-        )
-        (self.queries, self.documents) = try Self.edited(queries, documents, configuration, embedder, workers)
-        sampler = try Self.sampler(of: set, configuration)
+        ).edited(.document, as: configuration, embedder: embedder, workers: workers)
+        sampler = try set.sampler(for: configuration)
         objective = try NestedObjective(
             ContrastiveObjective(configuration.objective, methods: methods),
             for: embedder
@@ -111,60 +110,6 @@ final class Trainer {
         }
         report.pairs = set.rows.count
         report.seconds = started.duration(to: .now).seconds
-    }
-
-    private static func sampler(
-        of set: TrainingSet,
-        _ configuration: TrainingConfiguration
-    ) throws -> any BatchSampler {
-        guard configuration.batches.kind == .tasks else {
-            return Sampler(
-                rows: set.rows,
-                textCount: set.texts.count,
-                batchSize: configuration.batchSize,
-                seed: configuration.seed
-            )
-        }
-        guard set.rows.contains(where: { $0.task >= 0 }) else {
-            throw TrainingError(
-                code: .invalidData,
-                message: "batches are to have one task each, and no training pair says which task it is of: "
-                    + "give pairs a task, or choose batches that are mixed or of clusters"
-            )
-        }
-        return TaskSampler(
-            rows: set.rows,
-            tasks: set.rows.map(\.task),
-            textCount: set.texts.count,
-            batchSize: configuration.batchSize,
-            exponent: configuration.batches.taskExponent,
-            seed: configuration.seed
-        )
-    }
-
-    /// The texts, with the configuration's edits of each role's.
-    private static func edited(
-        _ queries: TokenStore,
-        _ documents: TokenStore,
-        _ configuration: TrainingConfiguration,
-        _ embedder: Embedder,
-        _ workers: Workers
-    ) throws -> (queries: TokenStore, documents: TokenStore) {
-        guard let augmentation = configuration.augmentation else { return (queries, documents) }
-        func edited(_ store: TokenStore, _ role: Role) throws -> TokenStore {
-            guard augmentation.roles.contains(role) else { return store }
-            return try store.edited {
-                try TextEditor(
-                    augmentation,
-                    tokens: $0,
-                    embedder: embedder,
-                    role: role,
-                    seed: configuration.seed,
-                    workers: workers
-                )
-            }
-        }
-        return (try edited(queries, .query), try edited(documents, .document))
     }
 
     /// Trains to the end and returns the model with a report.
@@ -384,7 +329,7 @@ final class Trainer {
         return context
     }
 
-    private func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
+    func weights(of role: Role, in parameters: [Matrix]? = nil) -> Weights {
         let range = model.range(of: role)
         return Weights(
             Array((parameters ?? state.parameters)[range]),
@@ -464,83 +409,6 @@ final class Trainer {
         }
     }
 
-    // MARK: Mining
-
-    private func isMiningDue(epoch: Int, index: Int) -> Bool {
-        guard state.minedStep != state.step else { return false }
-        if let every = configuration.remineEverySteps, state.step % every == 0 { return true }
-        guard index == 0, let every = configuration.remineEvery else { return false }
-        return epoch % every == 0
-    }
-
-    private func mine(
-        epoch: Int,
-        cancellation: Cancellation,
-        _ progress: (@Sendable (TrainingEvent) -> Void)?
-    ) throws {
-        guard sources.contains(where: { $0 != .rows }), configuration.negativesPerRow > 0 else {
-            state.minedStep = state.step
-            return
-        }
-        let miner = HardNegativeMiner(
-            configuration.mining,
-            perRow: configuration.negativesPerRow,
-            seed: configuration.seed &+ UInt64(configuration.remineEverySteps == nil ? epoch : state.step),
-            workers: workers
-        )
-        let layout = MiningLayout(set, corpus: set.miningCorpus, takesNamed: sources.contains(.rows))
-        let space = try MiningSpace(set, layout, workers: workers) { texts, role in
-            let store = role == .query ? queries : documents
-            return try EmbeddingJob(
-                encoder: model.embedder.tower(for: role).encoder,
-                weights: weights(of: role),
-                skipped: store.skippedTokens
-            ).run(store.tokens(of: texts[...]), workers, cancellation)
-        }
-        let (negatives, found) = try miner.mine(
-            set,
-            layout,
-            sources: sources,
-            space: space,
-            guides: guideSpaces(layout, cancellation)
-        )
-        state.negatives = negatives.map(\.texts)
-        state.minedStep = state.step
-        report.mining.append(found)
-        progress?(.mined(found))
-        logger.info(
-            "mined hard negatives",
-            metadata: ["epoch": "\(epoch + 1)", "negatives": "\(found.negatives)", "shortRows": "\(found.shortRows)"]
-        )
-        if found.shortRows > 0 { warn(GuardRails.fewNegatives(found, wanted: configuration.negativesPerRow), progress) }
-    }
-
-    /// Finds which rows' anchors are near each other, at the beginning of an epoch.
-    private func cluster(_ epoch: Int, _ cancellation: Cancellation) throws {
-        guard state.clusters.isEmpty || configuration.remineEvery.map({ epoch % $0 == 0 }) ?? false else { return }
-        let count = configuration.batches.clusters ?? max(2, sampler.batchesPerEpoch / 4)
-        let layout = MiningLayout(set, corpus: [], takesNamed: false)
-        let anchors = try EmbeddingJob(
-            encoder: model.embedder.tower(for: .query).encoder,
-            weights: weights(of: .query),
-            skipped: queries.skippedTokens,
-            normalizes: true
-        ).run(queries.tokens(of: layout.anchors[...]), workers, cancellation)
-        let clusters = SphericalClusters.of(anchors, count: count, seed: configuration.seed, workers: workers)
-        state.clusters = set.rows.map { clusters[Int(layout.anchorPlaces[Int($0.anchor)])] }
-    }
-
-    /// The texts under each guide; guides don't change, so they are asked once.
-    private func guideSpaces(_ layout: MiningLayout, _ cancellation: Cancellation) throws -> [MiningSpace] {
-        if guides.isEmpty {
-            guides = try configuration.mining.guides.map { folder in
-                let guide = try FrozenModel(contentsOf: folder, for: configuration)
-                return try MiningSpace(set, layout, under: guide, workers: workers, cancellation: cancellation)
-            }
-        }
-        return guides
-    }
-
     // MARK: Evaluation and checkpoints
 
     /// Evaluates the weights of the last step, where it is time to.
@@ -554,15 +422,7 @@ final class Trainer {
             state.step == total || state.step % (configuration.evaluateEvery ?? perEpoch) == 0
         else { return }
         let embedder = try embedder(with: state.parameters)
-        let result = try development.map {
-            try Evaluator.evaluate(
-                embedder,
-                on: $0,
-                precision: configuration.compute.precision,
-                workers: workers,
-                cancellation: cancellation
-            )
-        }
+        let result = try development.map { try evaluate(embedder, on: $0, cancellation) }
         if !guards.isEmpty { try watchGuards(embedder, cancellation: cancellation, progress) }
         state.evaluatedStep = state.step
         // Where the guards alone are watched, the last weights within their bound are the best.
@@ -588,6 +448,20 @@ final class Trainer {
         if let patience = configuration.patience, state.evaluationsWithoutGain >= patience { state.isFinished = true }
     }
 
+    private func evaluate(
+        _ embedder: Embedder,
+        on set: DevelopmentSet,
+        _ cancellation: Cancellation
+    ) throws -> DevelopmentReport {
+        try Evaluator.evaluate(
+            embedder,
+            on: set,
+            precision: configuration.compute.precision,
+            workers: workers,
+            cancellation: cancellation
+        )
+    }
+
     /// The weights that would be returned: those of a step, or between them and the start's.
     private func embedder(with parameters: [Matrix]) throws -> Embedder {
         try model.embedder.interpolated(
@@ -602,13 +476,7 @@ final class Trainer {
         _ progress: (@Sendable (TrainingEvent) -> Void)?
     ) throws {
         let found = try guards.evaluate(step: state.step, against: state.guarded.first) {
-            try Evaluator.evaluate(
-                embedder,
-                on: $0,
-                precision: configuration.compute.precision,
-                workers: workers,
-                cancellation: cancellation
-            )
+            try evaluate(embedder, on: $0, cancellation)
         }
         state.guarded.append(found)
         logger.info("guards", metadata: ["step": "\(state.step)", "loss": "\(found.loss)"])
@@ -662,7 +530,7 @@ final class Trainer {
         logger.debug("step", metadata: ["step": "\(state.step)", "loss": "\(loss)"])
     }
 
-    private func warn(_ warning: TrainingWarning, _ progress: (@Sendable (TrainingEvent) -> Void)?) {
+    func warn(_ warning: TrainingWarning, _ progress: (@Sendable (TrainingEvent) -> Void)?) {
         report.warnings.append(warning)
         logger.warning("\(warning.message)")
         progress?(.warning(warning))

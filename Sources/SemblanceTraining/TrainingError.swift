@@ -30,4 +30,16 @@ public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible 
             "\(method): a weight is \(weight): it must be a number, at least 0"
         )
     }
+
+    /// Data that can't be used because of one pair.
+    ///
+    /// - Parameters:
+    ///   - index: the pair's place, from 0.
+    ///   - problem: goes on where the pair has been named.
+    static func pair(_ index: Int, anchor: String, _ problem: String) -> TrainingError {
+        TrainingError(
+            code: .invalidData,
+            message: "training pair \(index + 1) (anchor \(anchor.prefix(60).debugDescription))\(problem)"
+        )
+    }
 }

@@ -33,14 +33,10 @@ struct TrainingSet: Sendable {
         var (hasNegatives, hasGroups) = (false, false)
         for (index, pair) in pairs.enumerated() {
             guard !pair.positives.isEmpty else {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "training pair \(index + 1) (anchor \(pair.anchor.prefix(60).debugDescription)) "
-                        + "has no positive: give it one or leave it out"
-                )
+                throw TrainingError.pair(index, anchor: pair.anchor, " has no positive: give it one or leave it out")
             }
             var row = ContrastiveRow(anchor: interner.intern(pair.anchor), positives: [], group: -1)
-            let scores = try Scores(pair, number: index + 1)
+            let scores = try Scores(pair, at: index)
             for (place, positive) in pair.positives.enumerated() {
                 let number = interner.intern(positive)
                 if row.positives.contains(number) { continue }
@@ -89,18 +85,18 @@ private struct Scores {
     let positives: [Float]?
     let negatives: [Float]?
 
-    init(_ pair: TrainingPair, number: Int) throws {
+    init(_ pair: TrainingPair, at index: Int) throws {
         func check(_ name: String, _ values: [Float]?, count: Int?) throws {
             guard let values else { return }
-            let place = "training pair \(number) (anchor \(pair.anchor.prefix(60).debugDescription))"
             if let count, values.count != count {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "\(place) has \(values.count) \(name) for \(count) texts: give each one, or none"
+                throw TrainingError.pair(
+                    index,
+                    anchor: pair.anchor,
+                    " has \(values.count) \(name) for \(count) texts: give each one, or none"
                 )
             }
             if let wrong = values.first(where: { !$0.isFinite }) {
-                throw TrainingError(code: .invalidData, message: "\(place): \(name) is \(wrong), not a number")
+                throw TrainingError.pair(index, anchor: pair.anchor, ": \(name) is \(wrong), not a number")
             }
         }
         try check("positive_scores", pair.positiveScores, count: pair.positives.count)
@@ -110,7 +106,7 @@ private struct Scores {
         if let weight = pair.weight, weight < 0 {
             throw TrainingError(
                 code: .invalidData,
-                message: "training pair \(number) has the weight \(weight): it must be at least 0"
+                message: "training pair \(index + 1) has the weight \(weight): it must be at least 0"
             )
         }
         positives = pair.positiveScores

@@ -27,54 +27,18 @@ import SemblanceTraining
         return all
     }()
 
-    /// Rows with duplicates, groups, several positives and hard negatives.
-    static let batch = ContrastiveBatch([
-        .init(anchor: 0, positives: [10], negatives: [20, 21], group: 1),
-        .init(anchor: 1, positives: [11, 16], negatives: [22], group: 1),
-        .init(anchor: 2, positives: [10], negatives: [23, 24]),
-        .init(anchor: 3, positives: [12], group: 2),
-        .init(anchor: 0, positives: [13], negatives: [10]),
-        .init(anchor: 5, positives: [14], group: 2),
-        .init(anchor: 6, positives: [15], negatives: [20]),
-    ])
-
     @Test(arguments: configurations, [1, 2] as [UInt64])
     func `loss and gradients match central differences`(configuration: ContrastiveConfiguration, seed: UInt64) {
-        var random = RandomStream(seed: seed)
-        let batch = Self.batch
-        check(
-            random.reference(rows: batch.anchors.count, columns: 6),
-            random.reference(rows: batch.documents.count, columns: 6),
-            batch,
-            configuration,
-            scale: 20,
-            Tolerance(relative: 2e-5)
-        )
+        check(.random(seed: seed), configuration, Tolerance(relative: 2e-5))
     }
 
     @Test(arguments: configurations)
     func `loss and gradients match at a nearly solved batch`(configuration: ContrastiveConfiguration) {
-        var random = RandomStream(seed: 3)
-        let rows = (0..<8).map { ContrastiveRow(anchor: $0, positives: [100 + $0]) }
-        let batch = ContrastiveBatch(rows)
-        // Positives are their anchors, a little moved; the loss is far below what 1 − p resolves in floats.
-        var anchors = DoubleMatrix(rows: 8, columns: 8, elements: Array(repeating: 0, count: 64))
-        for row in 0..<8 { anchors.elements[row * 9] = 1 }
-        var documents = anchors
-        let noise = random.reference(rows: 8, columns: 8, deviation: 0.05)
-        for index in noise.elements.indices { documents.elements[index] += noise.elements[index] }
-        documents = DoubleMatrix(documents.float)
-        check(anchors, documents, batch, configuration, scale: 20, Tolerance(relative: 1e-3))
+        check(.nearlySolved, configuration, Tolerance(relative: 1e-3))
     }
 
-    private func check(
-        _ anchors: DoubleMatrix,
-        _ documents: DoubleMatrix,
-        _ batch: ContrastiveBatch,
-        _ configuration: ContrastiveConfiguration,
-        scale: Double,
-        _ tolerance: Tolerance
-    ) {
+    private func check(_ point: MethodPoint, _ configuration: ContrastiveConfiguration, _ tolerance: Tolerance) {
+        let (anchors, documents, batch, scale) = (point.anchors, point.documents, point.batch, point.scale)
         let found = ContrastiveObjective(configuration).contrast(
             anchors: anchors.float,
             documents: documents.float,
@@ -85,19 +49,9 @@ import SemblanceTraining
         let loss = { (q: DoubleMatrix, d: DoubleMatrix, scale: Double) in
             referenceLoss(anchors: q, documents: d, batch: batch, scale: scale, configuration)
         }
-        expectClose([found.loss], [loss(anchors, documents, scale)], Tolerance(relative: 1e-5), "loss")
-        expectClose(
-            found.anchorGradient,
-            differences(at: anchors) { loss($0, documents, scale) },
-            tolerance,
-            "anchors"
-        )
-        expectClose(
-            found.documentGradient,
-            differences(at: documents) { loss(anchors, $0, scale) },
-            tolerance,
-            "documents"
-        )
+        found.check(at: anchors, documents, loss: Tolerance(relative: 1e-5), gradients: tolerance) {
+            loss($0, $1, scale)
+        }
         let step = 1e-4
         let slope = (loss(anchors, documents, scale + step) - loss(anchors, documents, scale - step)) / (2 * step)
         expectClose([found.scaleGradient], [slope], Tolerance(relative: tolerance.relative, absolute: 1e-7), "scale")

@@ -139,13 +139,13 @@ import Testing
             states: &states,
             workers: .shared(threads: 2)
         ).total
-        expectClose([found.loss], [reference(anchors, documents)], Tolerance(relative: 2e-5, absolute: 1e-6), "loss")
-        let dA = differences(at: anchors) { reference($0, documents) }
-        let dD = differences(at: documents) { reference(anchors, $0) }
-        let most = (dA.elements + dD.elements).reduce(0) { max($0, abs($1)) }
-        let tolerance = Tolerance(relative: 0, absolute: point.tolerance.relative * most + 1e-8)
-        expectClose(found.anchorGradient, dA, tolerance, "anchors")
-        expectClose(found.documentGradient, dD, tolerance, "documents")
+        found.check(
+            at: anchors,
+            documents,
+            loss: Tolerance(relative: 2e-5, absolute: 1e-6),
+            gradients: Tolerance(relative: point.tolerance.relative, absolute: 1e-8),
+            against: reference
+        )
     }
 
     @Test func `methods see each view, with a state of its own`() throws {

@@ -149,3 +149,27 @@ package struct TextEditor: Sendable {
         return TokenBatch(ids: ids, offsets: offsets)
     }
 }
+
+extension TokenStore {
+    /// The same texts, edited whenever they come into a batch where the configuration says so of their role.
+    ///
+    /// - Throws: ``TrainingError`` where a token is to be masked and the tokenizer has no mask.
+    func edited(
+        _ role: Role,
+        as configuration: TrainingConfiguration,
+        embedder: Embedder,
+        workers: Workers
+    ) throws -> TokenStore {
+        guard let augmentation = configuration.augmentation, augmentation.roles.contains(role) else { return self }
+        return try edited {
+            try TextEditor(
+                augmentation,
+                tokens: $0,
+                embedder: embedder,
+                role: role,
+                seed: configuration.seed,
+                workers: workers
+            )
+        }
+    }
+}

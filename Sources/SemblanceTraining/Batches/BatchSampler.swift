@@ -14,3 +14,34 @@ extension BatchSampler {
     /// As ``batches(epoch:clusters:)``, without clusters.
     package func batches(epoch: Int) -> [ArraySlice<Int32>] { batches(epoch: epoch, clusters: []) }
 }
+
+extension TrainingSet {
+    /// Batches of the configuration's composition.
+    ///
+    /// - Throws: ``TrainingError`` where batches are to have one task each and no row has a task.
+    func sampler(for configuration: TrainingConfiguration) throws -> any BatchSampler {
+        guard configuration.batches.kind == .tasks else {
+            return Sampler(
+                rows: rows,
+                textCount: texts.count,
+                batchSize: configuration.batchSize,
+                seed: configuration.seed
+            )
+        }
+        guard rows.contains(where: { $0.task >= 0 }) else {
+            throw TrainingError(
+                code: .invalidData,
+                message: "batches are to have one task each, and no training pair says which task it is of: "
+                    + "give pairs a task, or choose batches that are mixed or of clusters"
+            )
+        }
+        return TaskSampler(
+            rows: rows,
+            tasks: rows.map(\.task),
+            textCount: texts.count,
+            batchSize: configuration.batchSize,
+            exponent: configuration.batches.taskExponent,
+            seed: configuration.seed
+        )
+    }
+}

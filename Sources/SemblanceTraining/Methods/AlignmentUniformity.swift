@@ -43,7 +43,7 @@ public struct AlignmentUniformity: StandardMethod {
 
     /// Both, weighted.
     public func term(for step: inout ContrastiveStep, _ state: MethodState) -> MatrixExpression? {
-        let positives = step.documents.rows(0..<step.anchorTexts.count)
+        let positives = step.firstPositives
         let alignment = (step.anchors - positives).squared.rowSums.mean
         let uniformity = (uniformity(of: step.anchors) + uniformity(of: positives)) / 2
         return alignmentWeight * alignment + uniformityWeight * uniformity

@@ -58,7 +58,7 @@ public struct AnchorMixtures: StandardMethod {
         if isInclusive {
             var random = step.random()
             let shares = step.anchorTexts.map { _ in Float(random.beta(alpha, beta)) }
-            state.derived["shares"] = Matrix(rows: shares.count, columns: 1, elements: shares)
+            state.derived["shares"] = Matrix(column: shares)
         }
         if let window { addExclusive(window, to: &step) }
     }
@@ -92,7 +92,7 @@ public struct AnchorMixtures: StandardMethod {
             shares.append((labels[k] - label) / (labels[k] - labels[j]))
         }
         guard !owners.isEmpty else { return }
-        let share = MatrixExpression(Matrix(rows: shares.count, columns: 1, elements: shares))
+        let share = MatrixExpression(column: shares)
         var mixtures = Candidates(
             share * step.documents.gathering(below) + (1 - share) * step.documents.gathering(above),
             owners: owners

@@ -74,7 +74,7 @@ public struct ContrastiveDistillation: StandardMethod {
         TeacherProjection.update(&state, after: outcome, rate: projectionRate)
         let seen = state.bank + outcome.step.anchorTexts + outcome.step.documentTexts
         let kept = seen.suffix(bankSize).map(Float.init)
-        state.saved["bank"] = Matrix(rows: kept.count, columns: 1, elements: kept)
+        state.saved["bank"] = Matrix(column: kept)
     }
 }
 

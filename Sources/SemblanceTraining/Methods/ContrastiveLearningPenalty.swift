@@ -79,7 +79,3 @@ public struct ContrastiveLearningPenalty: StandardMethod {
         }
     }
 }
-
-extension Matrix {
-    fileprivate init(column: [Float]) { self.init(rows: column.count, columns: 1, elements: column) }
-}

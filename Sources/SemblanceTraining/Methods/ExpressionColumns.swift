@@ -2,9 +2,14 @@
 
 internal import SemblanceNumerics
 
+extension Matrix {
+    /// `[n, 1]`.
+    init(column numbers: [Float]) { self.init(rows: numbers.count, columns: 1, elements: numbers) }
+}
+
 extension MatrixExpression {
     /// `[n, 1]`: numbers that no gradient flows to.
-    init(column numbers: [Float]) { self.init(Matrix(rows: numbers.count, columns: 1, elements: numbers)) }
+    init(column numbers: [Float]) { self.init(Matrix(column: numbers)) }
 
     /// `[n, 1]`: keys, exact below 2²⁴.
     init(column keys: [Int32]) { self.init(column: keys.map(Float.init)) }

@@ -24,11 +24,10 @@ public struct GradedRelevance: StandardMethod {
         for (index, row) in training.rows.enumerated() {
             let grades = row.positiveScores.isEmpty ? [row.score] : row.positiveScores
             guard grades.allSatisfy({ $0 >= 0 && $0.isFinite }), grades.contains(where: { $0 > 0 }) else {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "training pair \(index + 1) (anchor "
-                        + "\(training.texts[Int(row.anchor)].prefix(60).debugDescription)) has the grades \(grades), and "
-                        + "\(Self.name) needs one above 0 and none below: give \"positive_scores\", or \"score\""
+                throw training.unusable(
+                    index,
+                    " has the grades \(grades), and \(Self.name) needs one above 0 and none below: give "
+                        + "\"positive_scores\", or \"score\""
                 )
             }
         }

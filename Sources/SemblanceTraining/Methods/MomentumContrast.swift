@@ -139,24 +139,28 @@ public struct MomentumContrast: StandardMethod {
         guard keyWeight > 0, let anchors = state.derived["anchors"] else { return nil }
         let batch = 0..<anchors.rows
         let queued = Self.anchorQueue.entries(in: state)
-        var mask = KeyMask(
-            rowAnchors: step.anchorTexts,
-            rowTexts: batch.map { [step.documentTexts[$0]] },
-            rowGroups: step.groups
-        )
-        for (row, key) in (Self.keys(of: step) + (queued?.keys ?? [])).enumerated() {
-            mask.columnAnchors.append(key.anchor)
-            mask.columnTexts.append(key.text)
-            mask.columnGroups.append(key.group)
-            mask.columnOwners.append(row < anchors.rows ? Int32(row) : -1)
-            mask.hidesOwn.append(true)
+        var keys = CandidateKeys()
+        for row in batch {
+            keys.appendRow(
+                anchor: step.anchorTexts[row],
+                group: step.groups[row],
+                texts: CollectionOfOne(step.documentTexts[row])
+            )
         }
+        let columns = Self.keys(of: step) + (queued?.keys ?? [])
+        keys.appendColumns(
+            anchors: columns.map(\.anchor),
+            texts: columns.map(\.text),
+            groups: columns.map(\.group),
+            owners: columns.indices.map { $0 < anchors.rows ? Int32($0) : -1 },
+            visibility: .allButOwner
+        )
         let documents = step.rawDocuments.rows(batch).unitRows * step.scaleOfTerms
         let candidates = Matrix.concatenatingRows(
             [anchors] + (queued.map { [$0.vectors] } ?? []),
             columns: anchors.columns
         )
-        let others = documents.product(MatrixExpression(candidates), transposed: true) + MatrixExpression(mask.matrix)
+        let others = documents.product(MatrixExpression(candidates), transposed: true) + MatrixExpression(keys.mask)
         return keyWeight * (others.logSumExpOfRows - documents.rowDots(MatrixExpression(anchors))).softplus.mean
     }
 

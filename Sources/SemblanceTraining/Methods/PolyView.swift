@@ -45,16 +45,26 @@ public struct PolyView: StandardMethod {
 
         let views = MatrixExpression.stacked([step.anchors, step.documents.rows(0..<positives)])
         let negatives = step.documents.rows(positives..<step.documents.value.rows)
-        let mask = KeyMask(
-            rowAnchors: Array(repeating: -1, count: rows),
-            rowTexts: viewsOfRow.map { $0.map { texts[$0] } },
-            rowGroups: step.groups,
-            columnAnchors: Array(repeating: -1, count: texts.count + negatives.value.rows),
-            columnTexts: texts + step.documentTexts.dropFirst(positives),
-            columnGroups: (owners + step.owners.dropFirst(positives)).map { step.groups[Int($0)] },
-            columnOwners: owners + step.owners.dropFirst(positives),
-            hidesOwn: owners.map { _ in true } + step.owners.dropFirst(positives).map { _ in false }
-        ).matrix.gatheringRows(owners.map(Int.init))
+        var keys = CandidateKeys()
+        for (row, views) in viewsOfRow.enumerated() {
+            keys.appendRow(group: step.groups[row], texts: views.map { texts[$0] })
+        }
+        keys.appendColumns(
+            anchors: nil,
+            texts: texts,
+            groups: owners.map { step.groups[Int($0)] },
+            owners: owners,
+            visibility: .allButOwner
+        )
+        let ownersOfNegatives = Array(step.owners.dropFirst(positives))
+        keys.appendColumns(
+            anchors: nil,
+            texts: Array(step.documentTexts.dropFirst(positives)),
+            groups: ownersOfNegatives.map { step.groups[Int($0)] },
+            owners: ownersOfNegatives,
+            visibility: .all
+        )
+        let mask = keys.mask.gatheringRows(owners.map(Int.init))
 
         let scaled = views * step.scaleOfTerms
         let logits =
@@ -66,10 +76,10 @@ public struct PolyView: StandardMethod {
             let partner = partners.indices.map { partners[$0].count > k ? partners[$0][k] : $0 }
             return (
                 -(others - scaled.rowDots(views.gathering(partner))).softplus,
-                Self.column(partners.map { $0.count > k ? 1 / Float($0.count) : 0 })
+                MatrixExpression(column: partners.map { $0.count > k ? 1 / Float($0.count) : 0 })
             )
         }
-        let share = Self.column(owners.map { 1 / Float(rows * viewsOfRow[Int($0)].count) })
+        let share = MatrixExpression(column: owners.map { 1 / Float(rows * viewsOfRow[Int($0)].count) })
         return -(share * logMean(logLikelihoods)).sum
     }
 
@@ -85,12 +95,8 @@ public struct PolyView: StandardMethod {
                     term.weight.value[view, 0] > 0 ? max(largest, term.logLikelihood.value[view, 0]) : largest
                 }
             }
-            let shift = Self.column(largest)
+            let shift = MatrixExpression(column: largest)
             return shift + sum(terms.map { $0.weight * ($0.logLikelihood - shift).exp }).log
         }
-    }
-
-    private static func column(_ values: [Float]) -> MatrixExpression {
-        MatrixExpression(Matrix(rows: values.count, columns: 1, elements: values))
     }
 }

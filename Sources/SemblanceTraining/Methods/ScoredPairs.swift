@@ -8,21 +8,22 @@ extension ContrastiveStep {
 }
 
 extension MethodContext {
+    /// Why a row can't be used; `problem` goes on where it has been named.
+    func unusable(_ row: Int, _ problem: String) -> TrainingError {
+        TrainingError.pair(row, anchor: texts[Int(rows[row].anchor)], problem)
+    }
+
     /// Expects a score of every pair, within bounds.
     func requireScores(for method: String, within bounds: ClosedRange<Float>? = nil) throws {
         for (index, row) in rows.enumerated() {
-            let place = "training pair \(index + 1) (anchor \(texts[Int(row.anchor)].prefix(60).debugDescription))"
             guard row.score.isFinite else {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "\(place) has no score, which \(method) needs: give every pair one (\"score\" in JSON)"
-                )
+                throw unusable(index, " has no score, which \(method) needs: give every pair one (\"score\" in JSON)")
             }
             if let bounds, !bounds.contains(row.score) {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "\(place) has the score \(row.score), and \(method) needs \(bounds.lowerBound) … "
-                        + "\(bounds.upperBound): scale the scores"
+                throw unusable(
+                    index,
+                    " has the score \(row.score), and \(method) needs \(bounds.lowerBound) … \(bounds.upperBound): "
+                        + "scale the scores"
                 )
             }
         }

@@ -84,7 +84,7 @@ public struct StaticBank: StandardMethod {
 /// Whole numbers in a method's state, where all is matrices: exact below 2²⁴.
 extension Matrix {
     fileprivate init(column numbers: [Int]) {
-        self.init(rows: numbers.count, columns: 1, elements: numbers.map(Float.init))
+        self.init(column: numbers.map(Float.init))
     }
 
     fileprivate func number(_ index: Int) -> Int { Int(self[index, 0]) }

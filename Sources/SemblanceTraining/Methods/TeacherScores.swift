@@ -50,19 +50,18 @@ extension MethodContext {
     /// Expects a teacher's scores of every row's positives and negatives, at least `count` in all.
     func requireTeacherScores(for method: String, atLeast count: Int = 2) throws {
         for (index, row) in rows.enumerated() {
-            let place = "training pair \(index + 1) (anchor \(texts[Int(row.anchor)].prefix(60).debugDescription))"
             guard !row.positiveScores.isEmpty, row.negatives.isEmpty || !row.negativeScores.isEmpty else {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "\(place) has no teacher's scores, which \(method) needs: give every pair "
-                        + "\"positive_scores\" and \"negative_scores\""
+                throw unusable(
+                    index,
+                    " has no teacher's scores, which \(method) needs: give every pair \"positive_scores\" and "
+                        + "\"negative_scores\""
                 )
             }
             guard row.positiveScores.count + row.negativeScores.count >= count, !row.negatives.isEmpty else {
-                throw TrainingError(
-                    code: .invalidData,
-                    message: "\(place) has no negative, and \(method) compares scores within a row: give it some, "
-                        + "with \"negative_scores\""
+                throw unusable(
+                    index,
+                    " has no negative, and \(method) compares scores within a row: give it some, with "
+                        + "\"negative_scores\""
                 )
             }
         }

@@ -3,106 +3,20 @@
 internal import CSemblanceKernels
 internal import SemblanceNumerics
 
-/// A direction's place in the score matrix: its rows and columns are anchors or documents; or added candidates.
-private struct Segment {
-    let rows: ContrastiveSide
-    let kind: CandidateColumns.Kind
-    let range: Range<Int>
-
-    init(_ direction: ContrastiveDirection, offset: Int, anchors: Int, documents: Int) {
-        switch direction {
-        case .queryToDocument: (rows, kind) = (.anchors, .documents)
-        case .queryToQuery: (rows, kind) = (.anchors, .anchors)
-        case .documentToQuery: (rows, kind) = (.documents, .anchors)
-        case .documentToDocument: (rows, kind) = (.documents, .documents)
-        }
-        range = offset..<offset + (kind == .anchors ? anchors : documents)
-    }
-
-    init(added index: Int, offset: Int, count: Int) {
-        (rows, kind) = (.anchors, .added(index))
-        range = offset..<offset + count
-    }
-
-    /// Where vectors and gradients of its rows, and of its columns, stand.
-    var rowSide: Int { rows == .anchors ? 0 : 1 }
-    var columnSide: Int {
-        switch kind {
-        case .anchors: 0
-        case .documents: 1
-        case .added(let index): 2 + index
-        }
-    }
-    var excludesOwner: Bool { rowSide == columnSide }
-}
-
-/// An operand of the products, packed once for scores (`[D, N]`) and once for gradients (`[N, D]`).
-private struct PackedSide {
-    let forScores: Matrix
-    let forGradients: Matrix
-
-    init(_ side: Matrix, workers: Workers) {
-        forScores = packed(rows: side.columns, columns: side.rows, of: side, strides: (1, side.columns), workers)
-        forGradients = packed(rows: side.rows, columns: side.columns, of: side, strides: (side.columns, 1), workers)
-    }
-}
-
-/// Packs a right operand on all threads, some panels each.
-private func packed(
-    rows k: Int,
-    columns n: Int,
-    of matrix: Matrix,
-    firstRow: Int = 0,
-    strides: (row: Int, column: Int),
-    _ workers: Workers
-) -> Matrix {
-    var result = Matrix(uninitializedRows: 1, columns: semblance_packed_count(k, n))
-    let block = semblance_panel_width() * max(1, 1024 / max(k, 1))
-    unsafe result.withMutablePointer { target in
-        unsafe matrix.withPointer { source in
-            workers.forEach((n + block - 1) / block) { index in
-                let first = index * block
-                unsafe semblance_pack(
-                    k,
-                    min(block, n - first),
-                    source + firstRow * matrix.columns + first * strides.column,
-                    strides.row,
-                    strides.column,
-                    target + first * k
-                )
-            }
-        }
-    }
-    return result
-}
-
 /// The softmax of one partition: its columns, keys and products.
 struct ContrastivePass {
-    private let segments: [Segment]
+    private let layout: ContrastiveLayout
     /// Anchors, documents, added candidates: unit rows.
     private let sides: [Matrix]
     private let step: ContrastiveStep
     private let methods: [any ContrastiveMethod]
     private let states: [MethodState]
-    private let columnCount: Int
     private let blockRows: Int
     private let share: Double
     private let smoothing: Float
 
-    private var columnAnchors: [Int32] = []
-    private var columnDocuments: [Int32] = []
-    private var columnGroups: [Int32] = []
-    private var columnOwners: [Int32] = []
-    private var columnVisibility: [UInt8] = []
-    private var columns: CandidateColumns
-
-    private let rowAnchors: [Int32]
-    private let rowGroups: [Int32]
-    private var rowFirst: [Int32] = [0]
-    private var rowDocuments: [Int32] = []
-    private var rowTargets: [Int32] = []
-    private var rowTwins: [Int32]
-
+    private var segments: [CandidateColumns.Segment] { layout.columns.segments }
+    private var columnCount: Int { layout.columns.count }
     private var anchorCount: Int { sides[0].rows }
     private var dimension: Int { sides[0].columns }
 
@@ -119,106 +33,15 @@ struct ContrastivePass {
         scoreBudget: Int,
         share: Double
     ) {
-        let added = directions.contains(.queryToDocument) ? step.candidates : []
-        sides = ([step.anchors, step.documents] + added.map(\.vectors)).map(\.value)
-        var segments: [Segment] = []
-        for direction in directions {
-            let offset = segments.last?.range.upperBound ?? 0
-            segments.append(
-                Segment(direction, offset: offset, anchors: sides[0].rows, documents: sides[1].rows)
-            )
-        }
-        for (index, candidates) in added.enumerated() {
-            let offset = segments.last?.range.upperBound ?? 0
-            segments.append(Segment(added: index, offset: offset, count: candidates.vectors.value.rows))
-        }
-        self.segments = segments
+        layout = ContrastiveLayout(directions, of: step, batch, configuration, mayChangeLogits: !methods.isEmpty)
+        sides = ([step.anchors, step.documents] + step.candidates.map(\.vectors)).map(\.value)
         self.step = step
         self.methods = methods
         self.states = states
         self.share = share
         smoothing = configuration.labelSmoothing
-        columnCount = segments.last?.range.upperBound ?? 0
         // Rows come in multiples of 64, the block of one thread.
-        blockRows = min(sides[0].rows, max(64, scoreBudget / max(columnCount, 1) / 64 * 64))
-
-        let none = [Int32](repeating: -1, count: batch.documents.count)
-        let anchorKeys = configuration.masksDuplicates ? batch.anchors : Array(none.prefix(batch.anchors.count))
-        let documentKeys = configuration.masksDuplicates ? batch.documents : none
-        let groups = configuration.masksGroups ? batch.groups : Array(none.prefix(batch.anchors.count))
-        var ownTexts: [Int32] = []
-        for segment in segments {
-            var visibility = segment.excludesOwner ? SEMBLANCE_HIDDEN_FROM_OWNER : SEMBLANCE_VISIBLE
-            switch segment.kind {
-            case .anchors:
-                columnAnchors += anchorKeys
-                columnDocuments += documentKeys.prefix(anchorKeys.count)
-                columnGroups += groups
-                columnOwners += (0..<anchorKeys.count).map(Int32.init)
-                ownTexts += batch.anchors
-            case .documents:
-                for (document, owner) in batch.owners.enumerated() {
-                    columnAnchors.append(batch.isPositive[document] ? anchorKeys[Int(owner)] : -1)
-                    columnGroups.append(groups[Int(owner)])
-                }
-                columnDocuments += documentKeys
-                columnOwners += batch.owners
-                ownTexts += batch.documents
-            case .added(let index):
-                let candidates = added[index]
-                let unknown = [Int32](repeating: -1, count: candidates.texts.count)
-                columnAnchors += configuration.masksDuplicates ? candidates.anchors : unknown
-                columnDocuments += configuration.masksDuplicates ? candidates.texts : unknown
-                columnGroups += configuration.masksGroups ? candidates.groups : unknown
-                columnOwners += candidates.owners
-                ownTexts += candidates.texts
-                if candidates.isPrivate { visibility = SEMBLANCE_OWNER_ALONE }
-                if candidates.isHiddenFromOwner { visibility = SEMBLANCE_HIDDEN_FROM_OWNER }
-            }
-            columnVisibility += [UInt8](repeating: UInt8(visibility), count: segment.range.count)
-        }
-        columns = CandidateColumns(
-            segments: segments.map { .init(rows: $0.rows, kind: $0.kind, range: $0.range) },
-            texts: ownTexts,
-            owners: columnOwners
-        )
-
-        rowAnchors = anchorKeys
-        rowGroups = groups
-        // The target is the positive: among documents where the direction is query to document, else the own anchor.
-        let target = segments.first { $0.rowSide != $0.columnSide }
-        let targetsAreDocuments = target?.kind == .documents
-        let firstTarget = Int32(target?.range.lowerBound ?? 0)
-        let twins = targetsAreDocuments ? segments.first { $0.rows == .documents && $0.kind == .anchors } : nil
-        // Where logits may change, a pair's two places may differ.
-        rowTwins = anchorKeys.indices.map { row in
-            methods.isEmpty ? twins.map { Int32($0.range.lowerBound + row) } ?? -1 : -1
-        }
-        let positiveCandidates = segments.filter { segment in
-            if case .added(let index) = segment.kind { added[index].isPositive } else { false }
-        }
-        if batch.hasOnePositiveEach && positiveCandidates.isEmpty || !targetsAreDocuments {
-            // The first positives are the first documents, in the order of the rows.
-            rowDocuments = Array(documentKeys.prefix(anchorKeys.count))
-            rowTargets = (0..<Int32(anchorKeys.count)).map { firstTarget + $0 }
-            rowFirst = (0...Int32(anchorKeys.count)).map { $0 }
-            return
-        }
-        var positives = [[(text: Int32, column: Int32)]](repeating: [], count: anchorKeys.count)
-        for (document, owner) in batch.owners.enumerated() where batch.isPositive[document] {
-            positives[Int(owner)].append((documentKeys[document], firstTarget + Int32(document)))
-        }
-        for segment in positiveCandidates {
-            for column in segment.range where columnOwners[column] >= 0 {
-                positives[Int(columnOwners[column])].append((columnDocuments[column], Int32(column)))
-            }
-        }
-        for positives in positives {
-            // Added ones come last: an unknown text ends the list that is looked through.
-            rowDocuments += positives.map(\.text)
-            rowTargets += positives.map(\.column)
-            rowFirst.append(Int32(rowTargets.count))
-        }
+        blockRows = min(sides[0].rows, max(64, scoreBudget / max(layout.columns.count, 1) / 64 * 64))
     }
 
     /// Adds this partition's loss and gradients (of the unit rows) to `sums`.
@@ -294,7 +117,7 @@ struct ContrastivePass {
                                     unsafe score(range, packed, block)
                                     if let reports = reports.baseAddress, let masked = masked.baseAddress {
                                         if methods.isEmpty {
-                                            unsafe mask(block, range, masked + begin)
+                                            unsafe layout.keys.close(block, of: range, countingInto: masked + begin)
                                             unsafe softmax(block, range, settings, weights, reports + begin)
                                         } else {
                                             unsafe scaleGradients[index] = unsafe softmaxWithMethods(
@@ -364,31 +187,6 @@ struct ContrastivePass {
         }
     }
 
-    /// Writes −∞ where a candidate may be relevant to a row without being its target.
-    private func mask(
-        _ block: UnsafeMutablePointer<Float>,
-        _ rows: Range<Int>,
-        _ masked: UnsafeMutablePointer<Int32>
-    ) {
-        unsafe semblance_contrast_mask(
-            block,
-            columnCount,
-            rows.lowerBound,
-            rows.count,
-            columnCount,
-            columnAnchors,
-            columnDocuments,
-            columnGroups,
-            columnOwners,
-            columnVisibility,
-            rowAnchors,
-            rowGroups,
-            rowFirst,
-            rowDocuments,
-            masked
-        )
-    }
-
     /// Scores of some rows to gradients, in place.
     private func softmax(
         _ block: UnsafeMutablePointer<Float>,
@@ -405,9 +203,9 @@ struct ContrastivePass {
                 rows.lowerBound,
                 rows.count,
                 columnCount,
-                rowFirst,
-                rowTargets,
-                rowTwins,
+                layout.keys.rowFirst,
+                layout.targets,
+                layout.twins,
                 weights,
                 settings,
                 scratch,
@@ -430,18 +228,16 @@ struct ContrastivePass {
         var similarities = Matrix(uninitializedRows: rows.count, columns: n)
         unsafe similarities.withMutablePointer { unsafe $0.update(from: scores, count: rows.count * n) }
         var mask = Matrix(rows: rows.count, columns: n)
-        unsafe mask.withMutablePointer { unsafe self.mask($0, rows, masked) }
+        unsafe mask.withMutablePointer { unsafe layout.keys.close($0, of: rows, countingInto: masked) }
         var isTarget = Matrix(rows: rows.count, columns: n)
         for row in rows {
-            for target in rowTargets[Int(rowFirst[row])..<Int(rowFirst[row + 1])] {
-                isTarget[row - rows.lowerBound, Int(target)] = 1
-            }
+            for target in layout.targets(of: row) { isTarget[row - rows.lowerBound, Int(target)] = 1 }
         }
         let tape = Tape(Weights([]), isRecording: !onlyLosses)
         let inputs = [tape.input(similarities), tape.input(Matrix(rows: 1, columns: 1, repeating: step.scale))]
         var block = CandidateBlock(
             rows: rows,
-            columns: columns,
+            columns: layout.columns,
             similarities: MatrixExpression(inputs[0], on: tape),
             scale: MatrixExpression(inputs[1], on: tape),
             isTarget: isTarget,
@@ -485,8 +281,8 @@ struct ContrastivePass {
                 // Suspects are told by their cosines.
                 for row in 0..<rows.count where unsafe reports[row].hardest_column >= 0 {
                     unsafe reports[row].hardest = similarities[row, Int(reports[row].hardest_column)]
-                    let target = rowTargets[Int(rowFirst[rows.lowerBound + row])]
-                    unsafe reports[row].positive = similarities[row, Int(target)]
+                    let targets = layout.targets(of: rows.lowerBound + row)
+                    unsafe reports[row].positive = similarities[row, Int(targets[targets.startIndex])]
                 }
             }
         }
@@ -510,10 +306,9 @@ struct ContrastivePass {
     ) {
         let n = columnCount, dimension = dimension, task = 128
         for segment in segments where sums.gradients[segment.columnSide].rows > 0 {
-            let packedRows = packed(
+            let packedRows = sides[segment.rowSide].packed(
                 rows: rows,
                 columns: dimension,
-                of: sides[segment.rowSide],
                 firstRow: first,
                 strides: (dimension, 1),
                 workers

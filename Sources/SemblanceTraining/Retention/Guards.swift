@@ -59,16 +59,15 @@ struct Guards {
     func evaluate(
         step: Int,
         against start: GuardEvaluation?,
-        _ evaluate: (RetrievalDataset) throws -> RetrievalReport
+        _ evaluate: (DevelopmentSet) throws -> DevelopmentReport
     ) rethrows -> GuardEvaluation {
         var scores: [String: Double] = [:]
         var (sum, queries) = (0.0, 0)
         for set in sets {
-            let report = try evaluate(set.dataset)
-            let score = report.value(of: Evaluator.selectionMetric)
+            let score = try evaluate(.retrieval(set.dataset)).score
             scores[set.name] = score
-            sum += score * Double(report.queries.count)
-            queries += report.queries.count
+            sum += score * Double(set.dataset.queries.count)
+            queries += set.dataset.queries.count
         }
         let mean = sum / Double(max(queries, 1))
         let loss = (start?.mean ?? mean) - mean

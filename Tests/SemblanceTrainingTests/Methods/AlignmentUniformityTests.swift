@@ -30,15 +30,9 @@ import Testing
         var method = AlignmentUniformity()
         method.alignmentWeight = 0.7
         method.isAlone = true
-        ContrastiveObjective(ContrastiveConfiguration(), methods: [method]).check(at: point) {
-            reference($0, $1, method)
-        }
+        point.check(method) { reference($0, $1, method) }
         method.isAlone = false
-        let configuration = ContrastiveConfiguration()
-        ContrastiveObjective(configuration, methods: [method]).check(at: point) {
-            reference($0, $1, method)
-                + referenceLoss(anchors: $0, documents: $1, batch: point.batch, scale: 20, configuration)
-        }
+        point.check(method) { reference($0, $1, method) + plainLoss(point.rows, $0, $1) }
     }
 
     @Test func `alignment is zero where positives are their anchors, and uniformity falls as vectors part`() {
@@ -46,13 +40,8 @@ import Testing
         func loss(_ vectors: Matrix, alignment: Float, uniformity: Float) -> Double {
             var method = AlignmentUniformity()
             (method.alignmentWeight, method.uniformityWeight, method.isAlone) = (alignment, uniformity, true)
-            return ContrastiveObjective(ContrastiveConfiguration(), methods: [method]).contrast(
-                anchors: vectors,
-                documents: vectors,
-                batch: ContrastiveBatch(rows),
-                scale: 20,
-                workers: .shared(threads: 1)
-            ).loss
+            var state = MethodState()
+            return MethodTrial.contrast(method, &state, rows, vectors, vectors).loss
         }
         var random = RandomStream(seed: 8)
         let close = Matrix(rows: 4, columns: 4, repeating: 1)

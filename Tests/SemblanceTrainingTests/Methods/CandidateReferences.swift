@@ -18,25 +18,13 @@ func referenceLoss(
     scale: Double,
     added: (_ row: Int, _ negatives: [Double]) -> (targets: [Double], others: [Double])
 ) -> Double {
-    let (q, d) = (anchors.unitRows, documents.unitRows)
+    let (q, d, layout) = (anchors.unitRows, documents.unitRows, MethodPoint.Layout(batch))
     var total = 0.0
     for row in 0..<q.rows {
-        var (targets, others): ([Double], [Double]) = ([], [])
-        for column in 0..<d.rows {
-            let logit = scale * dot(q[row: row], d[row: column])
-            if batch.owners[column] == Int32(row) {
-                if batch.isPositive[column] { targets.append(logit) } else { others.append(logit) }
-            } else if !batch.isRelevant(
-                text: batch.documents[column],
-                anchor: batch.isPositive[column] ? batch.anchors[Int(batch.owners[column])] : -1,
-                group: batch.groups[Int(batch.owners[column])],
-                toRow: row
-            ) {
-                others.append(logit)
-            }
-        }
+        let logit = { (column: Int) in scale * dot(q[row: row], d[row: column]) }
+        let others = layout.negatives[row].map(logit)
         let more = added(row, others)
-        targets += more.targets
+        let targets = layout.positives[row].map(logit) + more.targets
         let all = logSumExp(targets + others + more.others)
         total += targets.reduce(0) { $0 + all - $1 } / Double(targets.count)
     }
@@ -53,6 +41,17 @@ extension ContrastiveBatch {
             if isPositive[document], owners[document] == Int32(row) { return true }
         }
         return false
+    }
+
+    /// Whether a document may be.
+    func isRelevant(_ document: Int, toRow row: Int) -> Bool {
+        let owner = Int(owners[document])
+        return isRelevant(
+            text: documents[document],
+            anchor: isPositive[document] ? anchors[owner] : -1,
+            group: groups[owner],
+            toRow: row
+        )
     }
 }
 
@@ -114,25 +113,6 @@ struct Overheard<Method: ContrastiveMethod>: ContrastiveMethod {
 }
 
 extension MethodPoint {
-    /// What the objective makes of the batch with a method, in a step of this context.
-    func contrast(
-        _ method: some ContrastiveMethod,
-        _ state: inout MethodState,
-        context: ContrastiveStep.Context
-    ) -> Contrast {
-        var states = [state]
-        defer { state = states[0] }
-        return ContrastiveObjective(.init(), methods: [method]).contrast(
-            anchors: anchors.float,
-            documents: documents.float,
-            batch: batch,
-            context: context,
-            scale: Float(scale),
-            states: &states,
-            workers: .shared(threads: 2)
-        )
-    }
-
     /// Expects loss and gradients to be those of a reference, and the loss to be another one without the method.
     func checkChange(
         by method: some ContrastiveMethod,

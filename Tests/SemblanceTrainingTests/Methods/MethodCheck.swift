@@ -65,6 +65,15 @@ struct MethodPoint: Sendable, CustomTestStringConvertible {
     ]
 }
 
+extension ContrastiveStep.Context {
+    /// A step of the first rows.
+    init(rows count: Int, number: Int = 0, total: Int = 1) {
+        self.init()
+        rows = (0..<Int32(count)).map { $0 }
+        (self.number, self.total) = (number, total)
+    }
+}
+
 extension ContrastiveObjective {
     /// One batch, with states that are made for it or given.
     func contrast(
@@ -106,21 +115,38 @@ extension ContrastiveObjective {
             states: states,
             workers: .shared(threads: 2)
         )
-        let (anchors, documents) = (point.anchors, point.documents)
-        expectClose(
-            [found.loss],
-            [reference(anchors, documents)],
-            Tolerance(relative: 2e-5, absolute: 1e-7),
-            "loss",
-            sourceLocation: sourceLocation
+        found.check(
+            at: point.anchors,
+            point.documents,
+            loss: Tolerance(relative: 2e-5, absolute: 1e-7),
+            gradients: Tolerance(relative: point.tolerance.relative, absolute: 1e-9),
+            sourceLocation: sourceLocation,
+            against: reference
         )
+    }
+}
+
+extension Contrast {
+    /// Expects loss and gradients to be those of a reference: a function of anchors and documents, any length.
+    ///
+    /// - Parameter tolerance: relative to both gradients together: where one is 0 by symmetry, rounding is all there is.
+    func check(
+        at anchors: DoubleMatrix,
+        _ documents: DoubleMatrix,
+        loss lossTolerance: Tolerance,
+        gradients tolerance: Tolerance,
+        _ what: String = "",
+        sourceLocation: SourceLocation = #_sourceLocation,
+        against reference: (_ anchors: DoubleMatrix, _ documents: DoubleMatrix) -> Double
+    ) {
+        let expected = reference(anchors, documents)
+        expectClose([loss], [expected], lossTolerance, "\(what) loss", sourceLocation: sourceLocation)
         let dA = differences(at: anchors) { reference($0, documents) }
         let dD = differences(at: documents) { reference(anchors, $0) }
-        // One scale for both sides: where one gradient is 0 by symmetry, rounding is all there is.
         let most = (dA.elements + dD.elements).reduce(0) { max($0, abs($1)) }
-        let tolerance = Tolerance(relative: 0, absolute: point.tolerance.relative * most + 1e-9)
-        expectClose(found.anchorGradient, dA, tolerance, "anchors", sourceLocation: sourceLocation)
-        expectClose(found.documentGradient, dD, tolerance, "documents", sourceLocation: sourceLocation)
+        let allowed = Tolerance(relative: 0, absolute: tolerance.relative * most + tolerance.absolute)
+        expectClose(anchorGradient, dA, allowed, "\(what) anchors", sourceLocation: sourceLocation)
+        expectClose(documentGradient, dD, allowed, "\(what) documents", sourceLocation: sourceLocation)
     }
 }
 

@@ -34,13 +34,8 @@ extension MethodPoint {
         init(_ batch: ContrastiveBatch) {
             for row in batch.anchors.indices {
                 let own = batch.documents.indices.filter { batch.owners[$0] == Int32(row) && batch.isPositive[$0] }
-                let texts = own.map { batch.documents[$0] }
                 let candidates = batch.documents.indices.filter { column in
-                    let owner = Int(batch.owners[column])
-                    return owner == row
-                        || !(batch.groups[row] >= 0 && batch.groups[row] == batch.groups[owner])
-                            && !texts.contains(batch.documents[column])
-                            && !(batch.isPositive[column] && batch.anchors[owner] == batch.anchors[row])
+                    batch.owners[column] == Int32(row) || !batch.isRelevant(column, toRow: row)
                 }
                 positives.append(own)
                 open.append(candidates)
@@ -79,32 +74,23 @@ extension MethodPoint {
         scale * dot(anchors.unitRows[row: row], documents.unitRows[row: column])
     }
 
-    private func context(_ number: Int, _ total: Int) -> ContrastiveStep.Context {
-        var context = ContrastiveStep.Context()
-        context.rows = rows.indices.map { Int32($0) }
-        (context.number, context.total) = (number, total)
-        return context
+    /// What the kernel finds, and what becomes of the method's state.
+    func contrast(
+        _ method: any ContrastiveMethod,
+        _ state: inout MethodState,
+        context: ContrastiveStep.Context
+    ) -> Contrast {
+        let (anchors, documents) = (anchors.float, documents.float)
+        return MethodTrial.contrast(method, &state, rows, anchors, documents, scale: Float(scale), context: context)
     }
 
-    /// What the kernel finds, and what becomes of the method's state.
     func contrast(
         _ method: any ContrastiveMethod = NoMethod(),
         _ state: inout MethodState,
         number: Int = 0,
         total: Int = 1
     ) -> Contrast {
-        var states = [state]
-        let found = ContrastiveObjective(ContrastiveConfiguration(), methods: [method]).contrast(
-            anchors: anchors.float,
-            documents: documents.float,
-            batch: batch,
-            context: context(number, total),
-            scale: Float(scale),
-            states: &states,
-            workers: .shared(threads: 2)
-        )
-        state = states[0]
-        return found
+        contrast(method, &state, context: .init(rows: rows.count, number: number, total: total))
     }
 
     func contrast(_ method: any ContrastiveMethod = NoMethod(), number: Int = 0, total: Int = 1) -> Contrast {
@@ -124,7 +110,7 @@ extension MethodPoint {
         ContrastiveObjective(ContrastiveConfiguration(), methods: [method]).check(
             at: self,
             scale: Float(scale),
-            context: context(number, total),
+            context: .init(rows: rows.count, number: number, total: total),
             states: [state],
             sourceLocation: sourceLocation,
             against: reference

@@ -28,23 +28,23 @@ struct MethodTrial: Sendable, CustomTestStringConvertible {
         return Self.contrast(method, &states[0], rows, anchors, documents, scale: scale)
     }
 
+    /// The kernel's answer with a method of the plain objective, or with none, and what becomes of its state.
     static func contrast(
         _ method: (any ContrastiveMethod)?,
         _ state: inout MethodState,
         _ rows: [ContrastiveRow],
         _ anchors: Matrix,
         _ documents: Matrix,
-        scale: Float = 20
+        scale: Float = 20,
+        context: ContrastiveStep.Context? = nil
     ) -> Contrast {
-        var context = ContrastiveStep.Context()
-        context.rows = rows.indices.map { Int32($0) }
         var states = method == nil ? [] : [state]
         defer { if method != nil { state = states[0] } }
         return ContrastiveObjective(ContrastiveConfiguration(), methods: method.map { [$0] } ?? []).contrast(
             anchors: anchors,
             documents: documents,
             batch: ContrastiveBatch(rows),
-            context: context,
+            context: context ?? .init(rows: rows.count),
             scale: scale,
             states: &states,
             workers: .shared(threads: 2)
@@ -53,30 +53,20 @@ struct MethodTrial: Sendable, CustomTestStringConvertible {
 
     /// Compares loss and gradients with the reference's central differences.
     func check(_ anchors: DoubleMatrix, _ documents: DoubleMatrix, _ tolerance: Tolerance) {
-        let found = contrast(anchors.float, documents.float)
-        let lossTolerance = Tolerance(relative: 1e-5, absolute: 1e-6)
-        expectClose([found.loss], [reference(anchors, documents)], lossTolerance, "\(method) loss")
-        expectClose(
-            found.anchorGradient,
-            differences(at: anchors) { reference($0, documents) },
-            tolerance,
-            "\(method) anchors"
-        )
-        expectClose(
-            found.documentGradient,
-            differences(at: documents) { reference(anchors, $0) },
-            tolerance,
-            "\(method) documents"
+        contrast(anchors.float, documents.float).check(
+            at: anchors,
+            documents,
+            loss: Tolerance(relative: 1e-5, absolute: 1e-6),
+            gradients: tolerance,
+            "\(method)",
+            against: reference
         )
     }
 
     /// Embeddings anywhere.
     func randomPoint(seed: UInt64, dimension: Int = 8) -> (anchors: DoubleMatrix, documents: DoubleMatrix) {
-        var random = RandomStream(seed: seed)
-        return (
-            random.reference(rows: rows.count, columns: dimension),
-            random.reference(rows: batch.documents.count, columns: dimension)
-        )
+        let point = MethodPoint.random(seed: seed, rows: rows, dimension: dimension)
+        return (point.anchors, point.documents)
     }
 
     /// Anchors at right angles, each with its documents at the cosines of ``solved``, all a little moved.

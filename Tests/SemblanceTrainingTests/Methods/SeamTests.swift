@@ -13,9 +13,8 @@ private struct AddedNegatives: ContrastiveMethod {
 
     /// Each anchor's positive and the anchor, halfway.
     func candidates(for step: inout ContrastiveStep, _ state: inout MethodState) {
-        let count = step.anchorTexts.count
-        let middle = ((step.anchors + step.documents.rows(0..<count)) / 2).unitRows
-        var candidates = Candidates(middle, texts: texts, owners: (0..<count).map(Int32.init))
+        let middle = ((step.anchors + step.firstPositives) / 2).unitRows
+        var candidates = Candidates(middle, texts: texts, owners: step.anchorTexts.indices.map(Int32.init))
         candidates.isPositive = isPositive
         candidates.isPrivate = isPrivate
         step.add(candidates)
@@ -59,19 +58,9 @@ private struct Learns: ContrastiveMethod {
 }
 
 @Suite struct SeamTests {
-    private let configuration = ContrastiveConfiguration()
-
-    private func reference(
-        _ point: MethodPoint,
-        _ anchors: DoubleMatrix,
-        _ documents: DoubleMatrix
-    ) -> Double {
-        referenceLoss(anchors: anchors, documents: documents, batch: point.batch, scale: 20, configuration)
-    }
-
     @Test(arguments: MethodPoint.usual)
     func `a method that does nothing changes nothing`(point: MethodPoint) {
-        ContrastiveObjective(configuration, methods: [NoMethod()]).check(at: point) { reference(point, $0, $1) }
+        point.check(NoMethod()) { plainLoss(point.rows, $0, $1) }
     }
 
     @Test(arguments: ContrastiveObjectiveTests.configurations)
@@ -105,22 +94,11 @@ private struct Learns: ContrastiveMethod {
         share: Double = 0,
         weight: (Double) -> Double = { _ in 1 }
     ) -> Double {
-        let (q, d, batch) = (anchors.unitRows, documents.unitRows, point.batch)
+        let (q, d, layout) = (anchors.unitRows, documents.unitRows, point.layout)
         var total = 0.0
         for row in 0..<q.rows {
-            var logits: [Double] = []
-            var targets: [Double] = []
-            let positives = batch.documents.indices.filter { batch.owners[$0] == Int32(row) && batch.isPositive[$0] }
-            for column in 0..<d.rows {
-                let owner = Int(batch.owners[column])
-                let isTwin =
-                    positives.contains { batch.documents[$0] == batch.documents[column] }
-                    || batch.isPositive[column] && batch.anchors[owner] == batch.anchors[row]
-                    || batch.groups[row] >= 0 && batch.groups[row] == batch.groups[owner]
-                if owner != row && isTwin { continue }
-                logits.append(logit(dot(q[row: row], d[row: column])))
-                targets.append(positives.contains(column) ? 1 : 0)
-            }
+            var logits = layout.open[row].map { logit(dot(q[row: row], d[row: $0])) }
+            var targets = layout.open[row].map { layout.positives[row].contains($0) ? 1.0 : 0 }
             for candidate in added where !candidate.isPrivate || candidate.owner == row {
                 logits.append(logit(dot(q[row: row], candidate.vector)))
                 targets.append(candidate.isPositive && candidate.owner == row ? 1 : 0)
@@ -138,7 +116,7 @@ private struct Learns: ContrastiveMethod {
     @Test(arguments: MethodPoint.usual, [(false, false), (true, false), (false, true)])
     func `added candidates`(point: MethodPoint, how: (isPositive: Bool, isPrivate: Bool)) {
         let method = AddedNegatives(isPositive: how.isPositive, isPrivate: how.isPrivate)
-        ContrastiveObjective(configuration, methods: [method]).check(at: point) { anchors, documents in
+        point.check(method) { anchors, documents in
             let (q, d) = (anchors.unitRows, documents.unitRows)
             let added = (0..<q.rows).map { row in
                 let middle = zip(q[row: row], d[row: row]).map { ($0 + $1) / 2 }
@@ -153,13 +131,7 @@ private struct Learns: ContrastiveMethod {
         let rows = (0..<3).map { ContrastiveRow(anchor: $0, positives: [10 + $0]) }
         let point = MethodPoint.random(seed: 9, rows: rows)
         func masked(_ texts: [Int32]?) -> Double {
-            ContrastiveObjective(configuration, methods: [AddedNegatives(texts: texts)]).contrast(
-                anchors: point.anchors.float,
-                documents: point.documents.float,
-                batch: point.batch,
-                scale: 20,
-                workers: .shared(threads: 1)
-            ).maskedPerRow
+            point.contrast(AddedNegatives(texts: texts)).maskedPerRow
         }
         // Every row has two candidates of other owners; those whose text is its positive are closed.
         #expect(masked(nil) == 0)
@@ -168,29 +140,23 @@ private struct Learns: ContrastiveMethod {
 
     @Test(arguments: MethodPoint.usual)
     func `logits are differentiated`(point: MethodPoint) {
-        ContrastiveObjective(configuration, methods: [SquaredLogits()]).check(at: point) {
+        point.check(SquaredLogits()) {
             loss(point, $0, $1, logit: { 20 * $0 + $0 * $0 })
         }
     }
 
     @Test(arguments: MethodPoint.usual)
     func `targets are a distribution`(point: MethodPoint) {
-        ContrastiveObjective(configuration, methods: [EvenTargets(share: 0.2)]).check(at: point) {
+        point.check(EvenTargets(share: 0.2)) {
             loss(point, $0, $1, share: 0.2)
         }
         // One-hot targets given as a distribution keep what they are worth at a nearly solved batch.
-        ContrastiveObjective(configuration, methods: [EvenTargets(share: 0)]).check(at: point) { loss(point, $0, $1) }
+        point.check(EvenTargets(share: 0)) { loss(point, $0, $1) }
     }
 
     @Test func `weights multiply the anchors' losses`() {
         let point = MethodPoint.random(seed: 5)
-        let weighted = ContrastiveObjective(configuration, methods: [LossWeights()]).contrast(
-            anchors: point.anchors.float,
-            documents: point.documents.float,
-            batch: point.batch,
-            scale: 20,
-            workers: .shared(threads: 2)
-        )
+        let weighted = point.contrast(LossWeights())
         let expected = loss(point, point.anchors, point.documents, weight: { $0 })
         expectClose([weighted.loss], [expected], Tolerance(relative: 2e-5))
         // Weights are constants: the gradient is w · ∂loss, half of what the squared loss has.
@@ -200,26 +166,14 @@ private struct Learns: ContrastiveMethod {
 
     @Test func `targets stay open where a method closes everything`() {
         let point = MethodPoint.random(seed: 6)
-        let found = ContrastiveObjective(configuration, methods: [ClosesAll()]).contrast(
-            anchors: point.anchors.float,
-            documents: point.documents.float,
-            batch: point.batch,
-            scale: 20,
-            workers: .shared(threads: 2)
-        )
+        let found = point.contrast(ClosesAll())
         // Rows with one positive have nothing to be told from; the row with two has its two.
         #expect(found.losses.enumerated().allSatisfy { ($0.offset == 1) == ($0.element > 0) })
     }
 
     @Test func `what a method learns has its gradient`() {
         let point = MethodPoint.random(seed: 7)
-        let found = ContrastiveObjective(configuration, methods: [Learns()]).contrast(
-            anchors: point.anchors.float,
-            documents: point.documents.float,
-            batch: point.batch,
-            scale: 20,
-            workers: .shared(threads: 2)
-        )
+        let found = point.contrast(Learns())
         let unit = point.anchors.unitRows
         let sums = (0..<unit.columns).map { column in (0..<unit.rows).reduce(0) { $0 + unit[$1, column] } }
         expectClose(found.learned[0]["w"]?.elements.map(Double.init) ?? [], sums, Tolerance(relative: 1e-5))
@@ -230,7 +184,7 @@ private struct Learns: ContrastiveMethod {
         let rows = (0..<300).map { ContrastiveRow(anchor: $0 % 290, positives: [1000 + $0 % 250], group: $0 / 2) }
         let (anchors, documents) = (random.normal(rows: 300, columns: 24), random.normal(rows: 300, columns: 24))
         let methods: [any ContrastiveMethod] = [AddedNegatives(), SquaredLogits(), LossWeights()]
-        var blocked = ContrastiveObjective(configuration, methods: methods)
+        var blocked = ContrastiveObjective(ContrastiveConfiguration(), methods: methods)
         let whole = blocked
         blocked.scoreBudget = 64 * 600
         let results = [(whole, 1), (whole, 2), (blocked, 2)].map { objective, threads in
