@@ -526,12 +526,14 @@ class Table:
 
 def words(choice):
     """A choice for people: names and values, without those of methods and of what holds them."""
+    if isinstance(choice, str):
+        return choice
     if isinstance(choice, list):
         return ", ".join(filter(None, map(words, choice)))
     parts = []
     for key, value in choice.items():
         inner = words(value) if isinstance(value, (dict, list)) else f"{key} {value}"
-        if inner and key not in ("name", "compute"):
+        if inner and key not in ("name", "compute", "guide", "teacher", "negatives"):
             parts.append(inner)
     return ", ".join(parts)
 
