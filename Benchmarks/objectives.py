@@ -89,8 +89,9 @@ def with_files(rows, files, names, generator):
     pairs: as they are. titles: the title in the document's place. title-rows: rows with the title beside them. synonyms: rows
     with another anchor of the document in the document's place. corpus: the corpora's own pairs. views: another anchor of the
     document as second positive. graded: a sibling as second positive that counts less. scored: rows of a positive, a sibling
-    and a stranger with scores. tasks: what kind of row it is. taxonomy: groups as paths. feedback: MiniLM's cosine as score. consistent: what E5's filter leaves. teacher: negatives among
-    MiniLM's 50 nearest, with its scores. noisy: three of ten rows with a stranger's document.
+    and a stranger with scores. tasks: what kind of row it is. taxonomy: groups as paths. feedback: MiniLM's cosine as score.
+    consistent, consistent-50: what E5's filter leaves, of the first 2 or 50. teacher: negatives among MiniLM's 50 nearest, with
+    its scores. noisy: three of ten rows with a stranger's document.
     """
     for word in files.split("+"):
         rows = list(FILES[word](rows, names, generator))
@@ -199,12 +200,17 @@ def noisy(rows, names, generator):
 
 
 @file_kind
-def consistent(rows, names, generator):
-    """What E5's filter leaves: rows whose positive MiniLM finds among the first two."""
+def consistent(rows, names, generator, top=2):
+    """What E5's filter leaves: rows whose positive MiniLM finds among the first."""
     with tempfile.TemporaryDirectory() as folder:
         write(f"{folder}/rows.jsonl", rows)
-        semblance("filter", f"{folder}/rows.jsonl", "--model", options.minilm, "--output", f"{folder}/kept.jsonl", "--precision", "bf16")
+        semblance("filter", f"{folder}/rows.jsonl", "--model", options.minilm, "--output", f"{folder}/kept.jsonl", "--top", top, "--precision", "bf16")
         return lines(f"{folder}/kept.jsonl")
+
+
+@file_kind
+def consistent_50(rows, names, generator):
+    return consistent(rows, names, generator, top=50)
 
 
 @file_kind

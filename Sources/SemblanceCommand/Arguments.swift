@@ -9,6 +9,7 @@ extension NegativeSource: ExpressibleByArgument {}
 extension MiningConfiguration.Pick: ExpressibleByArgument {}
 extension MiningConfiguration.Mixture: ExpressibleByArgument {}
 extension BatchComposition.Kind: ExpressibleByArgument {}
+extension TrainingPreset: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Role: ExpressibleByArgument {}
 extension Metric: ExpressibleByArgument {}

@@ -100,6 +100,10 @@ struct TrainCommand: AsyncParsableCommand {
     )
     var nesting: NestingSizes?
     @OptionGroup(title: "Against forgetting") var retention: RetentionOptions
+    @Option(
+        help: "Settings for a situation; --configuration and flags win. teacher asks the models of --guide."
+    )
+    var preset: TrainingPreset?
     @Option(help: "A JSON file with any of the fields of TrainingConfiguration; flags win.")
     var configuration: String?
     @Option(help: "Write a checkpoint into the output every so many steps.")
@@ -211,7 +215,10 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     private func trainingConfiguration() throws -> TrainingConfiguration {
-        var settings = try configuration.map { try TrainingConfiguration(contentsOf: URL(path: $0)) } ?? .init()
+        var settings = preset.map { TrainingConfiguration($0) } ?? .init()
+        if let configuration {
+            settings = try TrainingConfiguration(contentsOf: URL(path: configuration), over: settings)
+        }
         if let epochs { settings.epochs = epochs }
         if let batchSize { settings.batchSize = batchSize }
         if let learningRate { settings.learningRate = learningRate }

@@ -3,12 +3,12 @@ internal import SemblanceEncoders
 internal import SemblanceNumerics
 
 extension TrainingConfiguration {
-    /// Reads a JSON file with some or all fields; the others keep their defaults.
+    /// Reads a JSON file with some or all fields; the others are those of `base`, a preset's or the defaults.
     ///
     /// Fields are named as the properties, nested as they are: `{"batchSize": 256, "objective": {"labelSmoothing": 0.1}}`.
     ///
     /// - Throws: ``TrainingError`` for a file that can't be read, a field that isn't known, or a value of the wrong type.
-    public init(contentsOf file: URL) throws {
+    public init(contentsOf file: URL, over base: TrainingConfiguration = TrainingConfiguration()) throws {
         func invalid(_ what: String) -> TrainingError {
             TrainingError(code: .invalidConfiguration, message: "\(file.path): \(what)")
         }
@@ -21,9 +21,12 @@ extension TrainingConfiguration {
         guard let given = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
             throw invalid("it is no JSON object; see TrainingConfiguration for its fields")
         }
-        let defaults = try JSONEncoder().encode(Fields.complete)
-        let known = try JSONSerialization.jsonObject(with: defaults) as? [String: Any] ?? [:]
-        let merged = try Self.merging(given, over: known, at: "") { throw invalid($0) }
+        let merged = try Self.merging(
+            given,
+            over: Self.fields(of: base),
+            known: Self.fields(of: Fields.complete),
+            at: ""
+        ) { throw invalid($0) }
         do {
             self = try JSONDecoder().decode(
                 TrainingConfiguration.self,
@@ -68,25 +71,36 @@ extension TrainingConfiguration {
         }
     }
 
+    private static func fields(of configuration: TrainingConfiguration) throws -> [String: Any] {
+        let data = try JSONEncoder().encode(configuration)
+        return try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
+    }
+
+    /// - Parameters:
+    ///   - usual: the values of fields that aren't given.
+    ///   - known: all fields there are.
     private static func merging(
         _ given: [String: Any],
-        over known: [String: Any],
+        over usual: [String: Any],
+        known: [String: Any],
         at path: String,
         fail: (String) throws -> Never
     ) throws -> [String: Any] {
         for name in given.keys.sorted() where known[name] == nil {
             try fail("\(path)\(name) is no field; there are \(known.keys.sorted().joined(separator: ", "))")
         }
-        let defaults = try JSONSerialization.jsonObject(with: JSONEncoder().encode(TrainingConfiguration()))
-        let usual = path.split(separator: ".").reduce(defaults as? [String: Any] ?? [:]) {
-            $0[String($1)] as? [String: Any] ?? [:]
-        }
         var merged = usual
         for (name, value) in given {
             if path == "objective.", name == "methods", let methods = value as? [[String: Any]] {
                 merged[name] = try methods.map { try completing(method: $0, fail: fail) }
             } else if let inner = value as? [String: Any], let knownInner = known[name] as? [String: Any] {
-                merged[name] = try merging(inner, over: knownInner, at: "\(path)\(name).", fail: fail)
+                merged[name] = try merging(
+                    inner,
+                    over: usual[name] as? [String: Any] ?? [:],
+                    known: knownInner,
+                    at: "\(path)\(name).",
+                    fail: fail
+                )
             } else {
                 merged[name] = value
             }
