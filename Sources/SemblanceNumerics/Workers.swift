@@ -100,9 +100,7 @@ internal import Synchronization
     ) async throws -> Result {
         let cancellation = Cancellation()
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                submit { continuation.resume(with: Swift.Result { try body(cancellation) }) }
-            }
+            try await Handover.wait { leave in submit { leave(Swift.Result { try body(cancellation) }) } }
         } onCancel: {
             cancellation.cancel()
         }

@@ -9,7 +9,7 @@ public enum TrainingPreset: String, Hashable, Sendable, Codable, CaseIterable {
     case taxonomy
     /// Pairs of which people said how alike they are (`score`): the cosine is brought to the score.
     case scored
-    /// Pairs of which a part are wrong: as ``pairs``. A ``ConsistencyFilter`` goes first.
+    /// Pairs of which a part are wrong: as ``pairs``.
     case noisy
     /// Pairs, and a stronger model to ask, named in ``MiningConfiguration/guides``: it finds the negatives.
     case teacher

@@ -303,7 +303,7 @@ import Testing
     // MARK: - Long texts
 
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(10)),
         arguments: ["roberta", "modern", "letters", "xlm", "U-unsplit", "U-bytes"],
         ["a", "é", "'", " ", "\u{301}\u{316}", "ab ", "\u{1100}", "\u{10ffff}"]
     )

@@ -117,7 +117,7 @@ extension VectorIndex {
                     repeat {
                         while let parts = next(current) { try await rebuild(parts) }
                         // Changes have waited: perhaps more of them come.
-                        if upkeep.isPressed { try await Task.sleep(for: .seconds(1)) }
+                        if upkeep.isPressed { try await Task.sleep(for: .milliseconds(100)) }
                     } while upkeep.relax()
                     // Old parts were large, and the C library keeps some of what they leave.
                     semblance_heap_trim()

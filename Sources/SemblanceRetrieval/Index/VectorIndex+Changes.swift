@@ -202,9 +202,7 @@ extension VectorIndex {
 
     /// Runs `body` on the thread of the changes.
     func onChanges<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await withCheckedThrowingContinuation { waiter in
-            submit(.work { waiter.resume(with: Swift.Result(catching: body)) })
-        }
+        try await Handover.wait { leave in submit(.work { leave(Swift.Result(catching: body)) }) }
     }
 
     /// Makes changes that came together: each as a whole, all in one sync of the disk.
