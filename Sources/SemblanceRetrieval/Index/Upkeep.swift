@@ -99,8 +99,15 @@ final class Upkeep: Sendable {
     /// Forgets that changes have waited; returns whether they have.
     func relax() -> Bool { pressed.exchange(false, ordering: .relaxed) }
 
+    /// Suspends for a second where changes have waited, since more of them may come: what isn't urgent takes the time of
+    /// searches. Ends at once when somebody waits for the end.
+    func rest() async throws {
+        for _ in 0..<20 where isPressed { try await Task.sleep(for: .milliseconds(50)) }
+    }
+
     /// Suspends until nobody is at it.
     func waitForEnd() async {
+        _ = relax()
         while state.withLock({ $0.isRunning }) { await waitForStep() }
     }
 }
@@ -116,8 +123,7 @@ extension VectorIndex {
                 do {
                     repeat {
                         while let parts = next(current) { try await rebuild(parts) }
-                        // Changes have waited: perhaps more of them come.
-                        if upkeep.isPressed { try await Task.sleep(for: .milliseconds(100)) }
+                        try await upkeep.rest()
                     } while upkeep.relax()
                     // Old parts were large, and the C library keeps some of what they leave.
                     semblance_heap_trim()
