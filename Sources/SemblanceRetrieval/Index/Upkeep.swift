@@ -100,9 +100,9 @@ final class Upkeep: Sendable {
     func relax() -> Bool { pressed.exchange(false, ordering: .relaxed) }
 
     /// Suspends for a second where changes have waited, since more of them may come: what isn't urgent takes the time of
-    /// searches. Ends at once when somebody waits for the end.
-    func rest() async throws {
-        for _ in 0..<20 where isPressed { try await Task.sleep(for: .milliseconds(50)) }
+    /// searches. Ends when there is something urgent, or somebody waits for the end.
+    func rest(unless isUrgent: () -> Bool) async throws {
+        for _ in 0..<200 where isPressed && !isUrgent() { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     /// Suspends until nobody is at it.
@@ -123,7 +123,7 @@ extension VectorIndex {
                 do {
                     repeat {
                         while let parts = next(current) { try await rebuild(parts) }
-                        try await upkeep.rest()
+                        try await upkeep.rest { next(current) != nil }
                     } while upkeep.relax()
                     // Old parts were large, and the C library keeps some of what they leave.
                     semblance_heap_trim()
