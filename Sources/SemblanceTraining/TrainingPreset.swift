@@ -11,7 +11,8 @@ public enum TrainingPreset: String, Hashable, Sendable, Codable, CaseIterable {
     case scored
     /// Pairs of which a part are wrong: as ``pairs``.
     case noisy
-    /// Pairs, and a stronger model to ask, named in ``MiningConfiguration/guides``: it finds the negatives.
+    /// Pairs, and a stronger model to ask, named in ``MiningConfiguration/guides``: it, the model itself and BM25 find
+    /// negatives in turn.
     case teacher
 }
 
@@ -23,10 +24,11 @@ extension TrainingConfiguration {
             negatives = []
             objective.methods = [MethodChoice(CosineMSE())]
         } else {
-            negatives = [preset == .teacher ? .guided : .mined]
+            negatives = preset == .teacher ? [.mined, .lexical, .guided] : [.mined]
             negativesPerRow = 4
             remineEvery = 1
             mining.pick = .random
+            mining.mixture = preset == .teacher ? .even : .inTurn
         }
     }
 }
