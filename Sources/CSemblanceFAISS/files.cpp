@@ -182,16 +182,8 @@ std::unique_ptr<semblance_index> load(faiss::IOReader &reader, const std::string
     return index;
 }
 
-/// Gives the vectors their ids; none may come twice.
-void finish(semblance_index &index, const int64_t *ids, size_t count, const std::string &file) {
-    if (count != index.faiss->ntotal) damaged(file + " has not one id for each vector");
-    try {
-        index.ids.append(ids, count);
-    } catch (const Failure &duplicate) {
-        if (duplicate.status != SEMBLANCE_INDEX_DUPLICATE) throw;
-        damaged(file + " has the id " + duplicate.what() + " twice");
-    }
-    settle(index);
+void demand_ids(const semblance_index &index, size_t count, const std::string &file) {
+    if (count != size_t(index.faiss->ntotal)) damaged(file + " has not one id for each vector");
 }
 
 constexpr bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
@@ -228,7 +220,9 @@ semblance_index_status semblance_index_read(
     return guarded(message, [&] {
         Memory memory(bytes, count);
         auto fresh = load(memory, name, nullptr);
-        finish(*fresh, ids, id_count, name);
+        demand_ids(*fresh, id_count, name);
+        fresh->ids.append_again(ids, id_count);
+        settle(*fresh);
         *index = fresh.release();
     });
 }
@@ -244,7 +238,14 @@ semblance_index_import(const char *path, semblance_index **index, semblance_inde
             ids.resize(size_t(fresh->faiss->ntotal));
             std::iota(ids.begin(), ids.end(), int64_t(0));
         }
-        finish(*fresh, ids.data(), ids.size(), path);
+        demand_ids(*fresh, ids.size(), path);
+        try {
+            fresh->ids.append(ids.data(), ids.size());
+        } catch (const Failure &duplicate) {
+            if (duplicate.status != SEMBLANCE_INDEX_DUPLICATE) throw;
+            damaged(std::string(path) + " has the id " + duplicate.what() + " twice");
+        }
+        settle(*fresh);
         *index = fresh.release();
     });
 }

@@ -335,10 +335,9 @@ public:
         : graph(graph), storage(storage), fresh(fresh), before(graph.levels.size()), scratches(scratches),
           workers(workers) {}
 
-    void run() {
+    void run(const std::function<bool()> &between) {
         const size_t count = size_t(storage.ntotal) - before;
-        // Room at once where it is worth it, instead of twice what is needed: few slots rise above the lowest level.
-        if (count > before / 4) graph.neighbors.reserve(graph.neighbors.size() + count * (room(0) + room(0) / 16 + 1));
+        reserve_links(graph, before + count);
         graph.prepare_level_tab(count);
         std::vector<Slot> order = shuffled(count);
         heads.assign(before + count, -1);
@@ -355,6 +354,7 @@ public:
             if (level_of(order[done]) > graph.max_level) size = 1;
             insert(order.data() + done, size);
             done += size;
+            if (!between()) throw Failure(SEMBLANCE_INDEX_STOPPED, "stopped");
         }
     }
 
@@ -522,11 +522,21 @@ const faiss::IndexFlat *flat_storage(const faiss::Index *index) {
     return flat && !dynamic_cast<const faiss::IndexFlat1D *>(index) ? flat : nullptr;
 }
 
-void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratches, semblance_workers *workers) {
+void reserve_links(faiss::HNSW &graph, size_t count) {
+    // Few slots rise above the lowest level.
+    const size_t lowest = size_t(graph.cum_nneighbor_per_level[1]);
+    graph.neighbors.reserve(roomy(count * (lowest + lowest / 16 + 1) * sizeof(Slot)) / sizeof(Slot));
+}
+
+void link_graph(
+    faiss::IndexHNSW &index, const float *rows, Scratches &scratches, semblance_workers *workers,
+    const std::function<bool()> &between
+) {
+    const float *fresh = rows + index.hnsw.levels.size() * size_t(index.d);
     if (auto flat = flat_storage(index.storage)) {
-        Linker<FlatDistances, faiss::IndexFlat>(index.hnsw, *flat, fresh, scratches, workers).run();
+        Linker<FlatDistances, faiss::IndexFlat>(index.hnsw, *flat, fresh, scratches, workers).run(between);
     } else {
-        Linker<StoredDistances, faiss::Index>(index.hnsw, *index.storage, fresh, scratches, workers).run();
+        Linker<StoredDistances, faiss::Index>(index.hnsw, *index.storage, fresh, scratches, workers).run(between);
     }
     index.ntotal = index.storage->ntotal;
 }

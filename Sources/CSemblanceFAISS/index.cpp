@@ -54,6 +54,18 @@ void Ids::append(const int64_t *fresh, size_t count) {
         }
         ids.push_back(fresh[i]);
         table[cell] = uint32_t(ids.size());
+        distinct++;
+    }
+}
+
+void Ids::append_again(const int64_t *fresh, size_t count) {
+    ids.reserve(ids.size() + count);
+    grow(ids.size() + count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t cell = place(fresh[i]);
+        distinct += table[cell] == 0;
+        ids.push_back(fresh[i]);
+        table[cell] = uint32_t(ids.size());
     }
 }
 
@@ -62,6 +74,7 @@ void Ids::drop_last(size_t count) {
     for (; count > 0; count--) {
         table[place(ids.back())] = 0;
         ids.pop_back();
+        distinct--;
     }
 }
 
@@ -180,6 +193,35 @@ semblance_index_status semblance_index_create(
     });
 }
 
+semblance_index_status semblance_index_copy(
+    const semblance_index *index, size_t count, int build_effort, semblance_index **copy,
+    semblance_index_message *message
+) {
+    *copy = nullptr;
+    return guarded(message, [&] {
+        // FAISS' own copy of a graph can't be written.
+        auto graph = dynamic_cast<const faiss::IndexHNSWFlat *>(index->hnsw);
+        if (!graph || !index->base()) throw Failure(SEMBLANCE_INDEX_REFUSED, "only a graph of vectors grows");
+        auto flat = flat_storage(graph->storage);
+        auto storage = std::make_unique<faiss::IndexFlat>(flat->d, flat->metric_type);
+        storage->codes.reserve(roomy(count * storage->code_size));
+        storage->codes.insert(storage->codes.end(), flat->codes.begin(), flat->codes.end());
+        storage->ntotal = flat->ntotal;
+        auto copied = std::make_unique<faiss::IndexHNSWFlat>();
+        copied->hnsw.cum_nneighbor_per_level = graph->hnsw.cum_nneighbor_per_level;
+        reserve_links(copied->hnsw, count);
+        *copied = *graph; // room stays
+        copied->storage = storage.release();
+        copied->own_fields = true;
+        auto made = std::make_unique<semblance_index>(std::move(copied));
+        set_up(made->faiss.get(), build_effort, index->hnsw->hnsw.efSearch);
+        made->ids = index->ids;
+        made->ids.reserve(count);
+        made->grows = true;
+        *copy = made.release();
+    });
+}
+
 void semblance_index_destroy(semblance_index *index) { delete index; }
 
 semblance_index_info semblance_index_describe(semblance_index *index) {
@@ -196,6 +238,7 @@ semblance_index_info semblance_index_describe(semblance_index *index) {
         index->ivf ? index->ivf->nlist : 0,
         codes ? codes->code_size : index->ivf ? index->ivf->code_size : 0,
         std::is_sorted(index->ids.all().begin(), index->ids.all().end()),
+        index->ids.repeats(),
     };
 }
 
@@ -234,7 +277,7 @@ semblance_index_reserve(semblance_index *index, size_t count, semblance_index_me
     return guarded(message, [&] {
         index->ids.reserve(count);
         auto codes = dynamic_cast<faiss::IndexFlatCodes *>(index->hnsw ? index->hnsw->storage : index->faiss.get());
-        if (codes) codes->codes.reserve(count * codes->code_size);
+        if (codes) codes->codes.reserve(roomy(count * codes->code_size));
     });
 }
 
@@ -246,7 +289,8 @@ semblance_index_status semblance_index_add(
         if (index->count() + count > size_t(INT32_MAX))
             throw Failure(SEMBLANCE_INDEX_REFUSED, "an index holds at most 2147483647 vectors");
         if (!index->faiss->is_trained) throw Failure(SEMBLANCE_INDEX_REFUSED, "the index is not trained yet");
-        index->ids.append(ids, count);
+        if (index->grows) index->ids.append_again(ids, count);
+        else index->ids.append(ids, count);
         Threads lent(index, workers, threads);
         faiss::Index *storage = index->hnsw ? index->hnsw->storage : index->faiss.get();
         for (size_t done = 0; done < count;) {
@@ -258,13 +302,14 @@ semblance_index_status semblance_index_add(
 }
 
 semblance_index_status semblance_index_finish(
-    semblance_index *index, const float *full, semblance_workers *workers, semblance_index_message *message
+    semblance_index *index, const float *full, semblance_workers *workers, bool (*between)(void *), void *context,
+    semblance_index_message *message
 ) {
     return guarded(message, [&] {
         if (index->hnsw && index->count() > 0) {
             const float *rows = full ? full : index->base();
             if (!rows) throw Failure(SEMBLANCE_INDEX_REFUSED, "a graph over compressed vectors needs the full ones");
-            link_graph(*index->hnsw, rows, index->scratches, workers);
+            link_graph(*index->hnsw, rows, index->scratches, workers, [=] { return between(context); });
         }
         settle(*index);
     });

@@ -6,6 +6,7 @@
 #include "include/semblance_workers.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #if defined(__linux__)
@@ -37,6 +38,7 @@ struct semblance_workers {
     task *first_task;
     task *last_task;
     _Atomic unsigned long arrivals; // grows with every loop and task: what an idle thread spins on
+    semblance_priority priority;
     int threads;
     int ending;
     pthread_t handles[];
@@ -65,8 +67,22 @@ static loop *open_loop(semblance_workers *w) {
     return NULL;
 }
 
+/// Of the calling thread.
+static void set_priority(semblance_priority priority) {
+#if defined(__linux__)
+    if (priority == SEMBLANCE_PRIORITY_NORMAL) return;
+    struct sched_param none = {0};
+    if (priority == SEMBLANCE_PRIORITY_IDLE && sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
+    // Threads have a niceness each there.
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+#else
+    (void)priority;
+#endif
+}
+
 static void *run_thread(void *argument) {
     semblance_workers *w = argument;
+    set_priority(w->priority);
     pthread_mutex_lock(&w->lock);
     for (;;) {
         loop *l = open_loop(w);
@@ -101,10 +117,11 @@ static void *run_thread(void *argument) {
     return NULL;
 }
 
-semblance_workers *semblance_workers_create(int threads) {
+semblance_workers *semblance_workers_create(int threads, semblance_priority priority) {
     if (threads < 1) threads = 1;
     semblance_workers *w = calloc(1, sizeof *w + (size_t)threads * sizeof(pthread_t));
     if (!w) return NULL;
+    w->priority = priority;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
     pthread_cond_init(&w->left, NULL);
@@ -172,11 +189,4 @@ void semblance_workers_submit(semblance_workers *w, void (*body)(void *), void *
     atomic_fetch_add(&w->arrivals, 1);
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
-}
-
-void semblance_lower_priority(void) {
-#if defined(__linux__)
-    // Threads have a niceness each there.
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
-#endif
 }

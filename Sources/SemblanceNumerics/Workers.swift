@@ -30,14 +30,10 @@ internal import Synchronization
     package static let changes = Workers(threads: 1)
 
     /// One thread of low priority on which indexes are kept in shape.
-    package static let maintenance: Workers = {
-        let workers = Workers(threads: 1)
-        workers.submit { semblance_lower_priority() }
-        return workers
-    }()
+    package static let maintenance = Workers(threads: 1, priority: SEMBLANCE_PRIORITY_LOW)
 
-    private init(threads: Int) {
-        guard let created = unsafe semblance_workers_create(Int32(threads)) else {
+    init(threads: Int, priority: semblance_priority = SEMBLANCE_PRIORITY_NORMAL) {
+        guard let created = unsafe semblance_workers_create(Int32(threads), priority) else {
             fatalError("the system refused to start \(threads) threads")
         }
         unsafe handle = created

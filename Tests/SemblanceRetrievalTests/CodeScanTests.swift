@@ -31,6 +31,7 @@ import Testing
             sample: { vectors },
             full: nil,
             workers: Workers.shared(threads: 1),
+            between: {},
             parts: { try $0(vectors, (0..<count).map { Int64($0) }) }
         )
         let decoded = try (0..<count).map { try index.vector(Int32($0)) }

@@ -63,7 +63,8 @@ struct SampleFolder {
         try await change(5..<count / 2 + 15, removed: [3, 6, 9])
         await index.settle()
         try await change(count - 30..<count - 10, removed: [600])
-        try await change(count - 10..<count)
+        await index.settle()
+        try await change(count - 10..<count, removed: [603])
         if closed { try await index.close() }
         hits = try index.nearest(to: Self.query(dimension), count: 10, effort: 1000)
         self.disk = disk.kill()

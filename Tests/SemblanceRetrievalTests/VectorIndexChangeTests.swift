@@ -186,55 +186,87 @@ private struct Model {
 @Suite struct MaintenanceTests {
     private typealias Size = MaintenanceConfiguration.Size
 
-    @Test func `tails come first, unless there are many segments`() {
-        let configuration = MaintenanceConfiguration()
-        func next(_ sizes: [Size], isPressed: Bool = false) -> [Int]? {
-            configuration.next(sizes, bytesOfVector: 4, isPressed: isPressed)
-        }
+    private func merging(
+        _ sizes: [Size],
+        _ configuration: MaintenanceConfiguration = MaintenanceConfiguration(),
+        isPressed: Bool = false
+    ) -> [Int]? { configuration.nextMerging(sizes, bytesOfVector: 4, isPressed: isPressed) }
+
+    private func sealing(
+        _ sizes: [Size],
+        _ configuration: MaintenanceConfiguration = MaintenanceConfiguration()
+    ) -> [Int]? { configuration.nextSealing(sizes, bytesOfVector: 4) }
+
+    @Test func `four segments of like size are merged, with all smaller ones`() {
         let full = Size(slots: 1000, live: 1000)
         let large = Size(slots: 90_000, live: 90_000)
         let tail = Size(slots: 10, live: 10, isTail: true, isClosed: false)
         let closed = Size(slots: 10, live: 10, isTail: true)
-        #expect(next([]) == nil && next([tail]) == nil && next([full, full, full, tail]) == nil)
-        #expect(next([full, full, full, closed, tail]) == [3])
-        #expect(next([full, full, full, full, closed, tail]) == [0, 1, 2, 3])
-        #expect(next([full, large, large, large, large]) == [0, 1, 2, 3, 4])
-        #expect(next([large, full, full, full, full]) == [1, 2, 3, 4])
-        var limited = configuration
+        #expect(merging([]) == nil && merging([tail]) == nil && merging([full, full, full, closed, tail]) == nil)
+        #expect(merging([full, full, full, full, closed, tail]) == [0, 1, 2, 3])
+        #expect(merging([full, large, large, large, large]) == [0, 1, 2, 3, 4])
+        #expect(merging([large, full, full, full, full]) == [1, 2, 3, 4])
+        var claimed = full
+        claimed.isClaimed = true
+        #expect(merging([full, full, full, claimed]) == nil)
+        #expect(merging([claimed, full, full, full, full]) == [1, 2, 3, 4])
+        var limited = MaintenanceConfiguration()
         limited.mergeLimit = 10_000
-        #expect(limited.next([full, full, full, full], bytesOfVector: 4, isPressed: false) == nil)
+        #expect(merging([full, full, full, full], limited) == nil)
+    }
+
+    @Test func `tails are sealed together, into a segment that can grow`() {
+        let full = Size(slots: 1000, live: 1000)
+        let tail = Size(slots: 10, live: 10, isTail: true, isClosed: false)
+        let closed = Size(slots: 10, live: 10, isTail: true)
+        #expect(sealing([]) == nil && sealing([full, tail]) == nil)
+        #expect(sealing([full, closed, closed, tail]) == [1, 2])
+        var growing = full
+        growing.canGrow = true
+        var small = growing
+        small.live = 900
+        #expect(sealing([full, small, growing, closed, tail]) == [2, 1 + 2])
+        // Claimed, worn, or full.
+        for change in [
+            { $0.isClaimed = true }, { $0.live = 700 }, { ($0.slots, $0.live) = (16_380, 16_380) },
+        ] as [(inout Size) -> Void] {
+            var other = growing
+            change(&other)
+            #expect(sealing([other, closed, tail]) == [1])
+        }
+        var claimed = closed
+        claimed.isClaimed = true
+        #expect(sealing([growing, claimed, tail]) == nil)
+        var limited = MaintenanceConfiguration()
+        limited.mergeLimit = 4000
+        #expect(sealing([growing, closed], limited) == [1])
+        limited.mergeLimit = 4040
+        #expect(sealing([growing, closed], limited) == [0, 1])
     }
 
     @Test func `a worn segment waits for changes, a worn-out one doesn't`() {
-        let configuration = MaintenanceConfiguration()
-        func next(_ sizes: [Size], isPressed: Bool = false) -> [Int]? {
-            configuration.next(sizes, bytesOfVector: 4, isPressed: isPressed)
-        }
         let full = Size(slots: 1000, live: 1000)
-        let closed = Size(slots: 10, live: 10, isTail: true)
         let worn = Size(slots: 4000, live: 3000)
-        #expect(next([full, worn]) == [1])
-        #expect(next([full, worn, closed]) == [2])
-        #expect(next([full, worn], isPressed: true) == nil)
-        #expect(next([full, Size(slots: 4000, live: 1900), closed], isPressed: true) == [1])
-        #expect(next([full, Size(slots: 100, live: 0), closed]) == [1])
-        #expect(next([full, Size(slots: 90_000, live: 80_000), full, full]) == nil)
+        #expect(merging([full, worn]) == [1])
+        #expect(merging([full, worn], isPressed: true) == nil)
+        #expect(merging([full, Size(slots: 4000, live: 1900)], isPressed: true) == [1])
+        #expect(merging([full, Size(slots: 100, live: 0)]) == [1])
+        #expect(merging([full, Size(slots: 90_000, live: 80_000), full, full]) == nil)
     }
 
     /// However vectors come and go, the policy ends, with few segments and few removed vectors.
-    @Test(arguments: 0..<20 as Range<UInt64>)
-    func `the policy comes to rest`(seed: UInt64) {
+    @Test(arguments: 0..<20 as Range<UInt64>, [false, true])
+    func `the policy comes to rest`(seed: UInt64, canGrow: Bool) {
         var stream = RandomStream(seed: seed)
-        let configuration = MaintenanceConfiguration()
         var sizes: [Size] = []
         for _ in 0..<300 {
             sizes.append(Size(slots: 4096, live: 4096, isTail: true))
             for index in sizes.indices { sizes[index].live -= Int(stream.next() % UInt64(sizes[index].live / 8 + 1)) }
             var steps = 0
-            while let places = configuration.next(sizes, bytesOfVector: 4, isPressed: false) {
+            while let places = sealing(sizes) ?? merging(sizes) {
                 let live = places.reduce(0) { $0 + sizes[$1].live }
                 for place in places.reversed() { sizes.remove(at: place) }
-                if live > 0 { sizes.append(Size(slots: live, live: live)) }
+                if live > 0 { sizes.append(Size(slots: live, live: live, canGrow: canGrow)) }
                 steps += 1
                 #expect(steps < 20)
             }

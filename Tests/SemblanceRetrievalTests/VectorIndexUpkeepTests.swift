@@ -82,7 +82,7 @@ import Testing
         // The manifest can't be written; what is built into segments then succeeds, and doesn't hide that.
         index.upkeep.failed(.committing, FileError(.unwritable, message: "the manifest"))
         index.upkeep.failed(.flushing, FileError(.unwritable, message: "the journal"))
-        index.upkeep.succeeded(.building)
+        index.upkeep.succeeded(.building(.merging))
         index.upkeep.stepped()
         #expect((index.maintenanceFailure as? FileError)?.message == "the manifest")
         try await index.compact()
@@ -95,7 +95,7 @@ import Testing
         let disk = try disk()
         let index = try create(on: disk)
         try await index.add(clustered(8, 4, seed: 1), ids: (0..<8).map { Int64($0) })
-        index.upkeep.failed(.building, FileError(.unwritable, message: "a merge"))
+        index.upkeep.failed(.building(.merging), FileError(.unwritable, message: "a merge"))
         disk.fail(at: disk.operations + 1, lasting: true)
         await #expect(throws: FileError.self) { try await index.compact() }
         #expect(index.maintenanceFailure != nil)

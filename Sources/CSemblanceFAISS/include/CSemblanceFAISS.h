@@ -22,6 +22,7 @@ typedef enum {
     SEMBLANCE_INDEX_FILE,      // the system refused to read or write; the message is its own
     SEMBLANCE_INDEX_DAMAGED,   // a file is not what it should be
     SEMBLANCE_INDEX_MEMORY,    // no memory left
+    SEMBLANCE_INDEX_STOPPED,   // by the caller
 } semblance_index_status;
 
 /// Room for a message: UTF-8, ended by a zero, cut where it is too long.
@@ -56,6 +57,7 @@ typedef struct {
     size_t lists;        // 0 where there are none to probe
     size_t code_bytes;   // of a stored vector; 0 where it isn't known
     bool ordered;        // ids ascend by slot
+    bool repeats;        // an id is in several slots, of which the last one counts
 } semblance_index_info;
 
 /// One result: `id` and its score.
@@ -69,6 +71,13 @@ typedef struct {
 semblance_index_status semblance_index_create(
     int64_t dimension, const char *_Nonnull factory, semblance_metric metric, int build_effort, int effort,
     semblance_index *_Nullable *_Nonnull index, semblance_index_message *_Nonnull message
+);
+
+/// A copy of a graph of float vectors, with room for `count`. What is added to it may have ids that are there: the later
+/// slot then counts.
+semblance_index_status semblance_index_copy(
+    const semblance_index *_Nonnull index, size_t count, int build_effort,
+    semblance_index *_Nullable *_Nonnull copy, semblance_index_message *_Nonnull message
 );
 
 void semblance_index_destroy(semblance_index *_Nonnull index);
@@ -93,16 +102,18 @@ semblance_index_status semblance_index_add(
 );
 
 /// Links a graph and settles the memory. `full` are all vectors as they came, by slot: needed where the index compresses
-/// them, else NULL.
+/// them, else NULL. `between` is called after every thousand vectors or fewer that were linked; where it says false, that is
+/// the end of it, and of the index.
 semblance_index_status semblance_index_finish(
     semblance_index *_Nonnull index, const float *_Nullable full, struct semblance_workers *_Nonnull workers,
+    bool (*_Nonnull between)(void *_Nullable context), void *_Nullable context,
     semblance_index_message *_Nonnull message
 );
 
 /// The ids by slot.
 const int64_t *_Nonnull semblance_index_ids(const semblance_index *_Nonnull index);
 
-/// The slot of each id, -1 where it isn't there.
+/// The last slot of each id, -1 where it isn't there.
 void semblance_index_slots(
     const semblance_index *_Nonnull index, const int64_t *_Nonnull ids, size_t count, int32_t *_Nonnull slots
 );

@@ -1,8 +1,10 @@
 // The index behind the C interface, and how errors leave it.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -92,11 +94,17 @@ public:
     size_t count() const { return ids.size(); }
     int64_t operator[](size_t slot) const { return ids[slot]; }
 
-    /// The slot of `id`, or -1.
+    /// The last slot of `id`, or -1.
     int64_t slot(int64_t id) const;
 
     /// Appends all ids or, where one is taken, none and throws.
     void append(const int64_t *fresh, size_t count);
+
+    /// Appends ids that may be there already.
+    void append_again(const int64_t *fresh, size_t count);
+
+    /// Whether an id is in several slots.
+    bool repeats() const { return distinct < ids.size(); }
 
     void reserve(size_t count) {
         ids.reserve(count);
@@ -106,6 +114,7 @@ public:
 private:
     std::vector<int64_t> ids;
     std::vector<uint32_t> table; // slot + 1; 0 is free
+    size_t distinct = 0;
 
     void drop_last(size_t count);
     size_t place(int64_t id) const; // of `id` or of the free cell where it would go
@@ -215,9 +224,23 @@ struct Centroids : faiss::IndexFlat {
     ) const override;
 };
 
-/// Links the vectors of the storage of `index` into its empty graph, by a fixed order of work: the graph doesn't depend
-/// on the number of threads. `fresh` are the vectors as they came.
-void link_graph(faiss::IndexHNSW &index, const float *fresh, Scratches &scratches, semblance_workers *workers);
+/// Bytes to make room for where so many are needed. What is built again and again goes into memory of its own, which the
+/// system gets back when it is freed: the C library keeps blocks of less than 32 MiB. Pages that are not used cost nothing.
+inline size_t roomy(size_t bytes) {
+    constexpr size_t large = size_t(1) << 20, of_its_own = size_t(33) << 20;
+    return bytes < large ? bytes : std::max(bytes, of_its_own);
+}
+
+/// Makes room for the links of so many slots.
+void reserve_links(faiss::HNSW &graph, size_t count);
+
+/// Links the vectors of the storage of `index` into its graph, by a fixed order of work: the graph doesn't depend
+/// on the number of threads. `rows` are all vectors as they came; those that the graph has already stay as they are
+/// linked. `between` is called after each batch; where it says false, `Failure` is thrown.
+void link_graph(
+    faiss::IndexHNSW &index, const float *rows, Scratches &scratches, semblance_workers *workers,
+    const std::function<bool()> &between
+);
 
 /// Walks the graph of `index`, keeping `effort` candidates that are allowed, and gives the best `count`; fewer where it
 /// finds fewer, none where to compare all `allowed_count` ones is less work.
@@ -241,6 +264,9 @@ struct semblance_index {
     semblance::Scratches scratches;
     /// Where each vector lies in the lists, where these hold floats.
     std::vector<const float *> listed;
+
+    /// Whether ids may come again.
+    bool grows = false;
 
     explicit semblance_index(std::unique_ptr<faiss::Index> index);
     semblance_index(const semblance_index &) = delete;

@@ -10,8 +10,15 @@ extern "C" {
 
 typedef struct semblance_workers semblance_workers;
 
+/// How a pool's threads come off beside others, as far as the system knows such a thing.
+typedef enum {
+    SEMBLANCE_PRIORITY_NORMAL = 0,
+    SEMBLANCE_PRIORITY_LOW,  // a tenth of the time where others want a core, too
+    SEMBLANCE_PRIORITY_IDLE, // hardly any; and others are woken as if the core were free
+} semblance_priority;
+
 /// A pool of `threads` threads (at least 1), started at once; NULL when the system refuses a thread.
-semblance_workers *_Nullable semblance_workers_create(int threads);
+semblance_workers *_Nullable semblance_workers_create(int threads, semblance_priority priority);
 
 /// Ends the threads after the queued tasks are done. Must not be called from one of them.
 void semblance_workers_destroy(semblance_workers *_Nonnull workers);
@@ -28,9 +35,6 @@ void semblance_workers_for(
 void semblance_workers_submit(
     semblance_workers *_Nonnull workers, void (*_Nonnull task)(void *_Nullable context), void *_Nullable context
 );
-
-/// The calling thread runs when others leave it time, as far as the system knows such a thing.
-void semblance_lower_priority(void);
 
 #ifdef __cplusplus
 }

@@ -300,7 +300,13 @@ final class IndexFolder: Sendable {
         let sealed = state.parts.filter { !$0.isTail }
         new.segments = sealed.compactMap { part in
             part.files.map {
-                .init(number: part.number, count: part.live.slots, files: $0, hasDead: part.live.bits != nil)
+                .init(
+                    number: part.number,
+                    count: part.live.slots,
+                    files: $0,
+                    hasDead: part.live.bits != nil,
+                    isGrown: part.isGrown ? true : nil
+                )
             }
         }
         new.live = nil
@@ -398,7 +404,9 @@ struct Recovery {
         let bits = try Self.liveBits(path: path, manifest: manifest, files: files)
         try self.init(path: path, manifest: manifest, bits: bits, tailCapacity: tailCapacity) { entry, live in
             if let part = known.first(where: { $0.number == entry.number && $0.files == entry.files }) {
-                return Part(number: part.number, rows: part.rows, live: live, files: part.files)
+                var known = part
+                known.live = live
+                return known
             }
             return try Part(entry, live: live, in: path, manifest: manifest, files: files)
         }

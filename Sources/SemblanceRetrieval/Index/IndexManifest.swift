@@ -42,6 +42,8 @@ struct IndexManifest: Codable, Hashable, Sendable {
         var files: SegmentFiles
         /// Whether the file of live slots has bits for it; else all are live.
         var hasDead = false
+        /// ``Part/isGrown``, where it is.
+        var isGrown: Bool?
     }
 
     static let name = "index.json"

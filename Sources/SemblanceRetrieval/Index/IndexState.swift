@@ -77,7 +77,19 @@ struct Part: Sendable {
     /// The files of what is sealed, where the index has any.
     var files: SegmentFiles?
 
+    /// Whether it is a graph that took the vectors of others, and not what its vectors and ids alone make.
+    var isGrown = false
+
     var isTail: Bool { if case .tail = rows { true } else { false } }
+
+    /// What is sealed.
+    var segment: Segment? { if case .sealed(let segment, _) = rows { segment } else { nil } }
+
+    /// Whether it is a graph that takes new vectors for little more than these take alone.
+    var canGrow: Bool { segment?.canGrow ?? false }
+
+    /// Whether it is as if built of its vectors and ids alone.
+    var isCompact: Bool { !isTail && !isGrown && live.bits == nil }
 
     /// Where the vectors lie; nowhere for a foreign segment that only has codes.
     var source: semblance_rows {
@@ -141,6 +153,9 @@ struct IndexState: Sendable {
 
     /// How many parts are sealed.
     var sealedParts: Int { parts.reduce(0) { $0 + ($1.isTail ? 0 : 1) } }
+
+    /// How many of them are graphs that can grow.
+    var graphs: Int { parts.reduce(0) { $0 + ($1.canGrow ? 1 : 0) } }
 
     /// Where an id's vector is.
     func place(of id: Int64) -> (part: Part, slot: Int)? {

@@ -1,8 +1,9 @@
 /// How an index is kept in shape while it changes.
 ///
-/// New vectors are searched one by one; when there are ``sealingCount`` of them they are sealed: built into a segment of
-/// the index' kind, in the background. Segments of like size are merged four at a time, so that there are few; one with
-/// many removed vectors is built anew. Searches go first: where they keep all cores busy, changes wait for the background.
+/// New vectors are searched one by one; when there are ``sealingCount`` of them they are sealed, in the background: built
+/// into a segment of the index' kind, or put into a graph until that has 16 times as many. Graphs go into larger ones,
+/// other segments of like size are merged four at a time, so that there are few; one with many removed vectors is built
+/// anew. Sealing doesn't wait for a merge. Searches go first: where they keep all cores busy, changes wait for the background.
 public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
     /// So many new vectors are sealed together. An addition of as many at once is sealed before it returns.
     ///
@@ -48,28 +49,52 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
         var live: Int
         var isTail = false
         var isClosed = true
+        /// See ``Part/canGrow``.
+        var canGrow = false
+        /// Whether it is being built into another.
+        var isClaimed = false
     }
 
-    /// Sealed parts that a search may well go through one after the other.
-    private static let fewParts = 4
     /// A part of which so much is removed is built anew even where changes wait for that.
     private static let wornOut = 0.5
+    /// A graph takes new vectors up to so many tails. It is copied each time: more would copy and write too much.
+    private static let tailsOfGraph = 16
+    /// A graph takes another one that is at least this share of it. Less would copy and write too much, more would leave
+    /// too many graphs: each costs a search about as much as half of a large one.
+    private static let shareOfGraph = 8
 
-    /// The parts, by their places, that should be built into one next; `nil` where all is well.
+    /// Whether more than ``removedShare`` is removed.
+    func isWorn(slots: Int, live: Int) -> Bool { Double(slots - live) > removedShare * Double(slots) }
+
+    private func isWorn(_ part: Size) -> Bool { isWorn(slots: part.slots, live: part.live) }
+
+    /// The parts, by their places, that should be sealed together next; `nil` where there is nothing to seal: closed tails,
+    /// and a graph that takes them, where there is one.
+    func nextSealing(_ parts: [Size], bytesOfVector: Int) -> [Int]? {
+        let closed = parts.indices.filter { parts[$0].isTail && parts[$0].isClosed && !parts[$0].isClaimed }
+        if closed.isEmpty { return nil }
+        let fresh = closed.reduce(0) { $0 + parts[$1].live }
+        let growing = parts.indices.filter { place in
+            let part = parts[place]
+            return part.canGrow && !part.isClaimed && !isWorn(part)
+                && part.live + fresh <= Self.tailsOfGraph * sealingCount
+                && fits([place] + closed, of: parts, bytesOfVector)
+        }
+        return (growing.max { parts[$0].live < parts[$1].live }.map { [$0] } ?? []) + closed
+    }
+
+    /// The segments, by their places, that should be built into one next; `nil` where all is well.
     ///
-    /// Worn-out segments first; then closed tails, or, where there are many segments, some of these; at last segments with
-    /// more removed vectors than ``removedShare``.
+    /// Worn-out ones first; then a graph that is large enough to go into another, or several others of like size; at last
+    /// those with more removed vectors than ``removedShare``.
     ///
     /// - Parameter isPressed: changes wait; what isn't urgent is left.
-    func next(_ parts: [Size], bytesOfVector: Int, isPressed: Bool) -> [Int]? {
-        let sealed = parts.indices.filter { !parts[$0].isTail }
-        let share = max(Self.wornOut, removedShare)
-        if let worn = worn(beyond: share, among: sealed, of: parts, bytesOfVector) { return worn }
-        let closed = parts.indices.filter { parts[$0].isTail && parts[$0].isClosed }
-        let alike = alike(among: sealed, of: parts, bytesOfVector)
-        if let alike, closed.isEmpty || sealed.count >= Self.fewParts { return alike }
-        if !closed.isEmpty { return closed }
-        return isPressed ? nil : worn(beyond: removedShare, among: sealed, of: parts, bytesOfVector)
+    func nextMerging(_ parts: [Size], bytesOfVector: Int, isPressed: Bool) -> [Int]? {
+        let sealed = parts.indices.filter { !parts[$0].isTail && !parts[$0].isClaimed }
+        return worn(beyond: max(Self.wornOut, removedShare), among: sealed, of: parts, bytesOfVector)
+            ?? joined(among: sealed, of: parts, bytesOfVector)
+            ?? alike(among: sealed, of: parts, bytesOfVector)
+            ?? (isPressed ? nil : worn(beyond: removedShare, among: sealed, of: parts, bytesOfVector))
     }
 
     private func fits(_ places: [Int], of parts: [Size], _ bytesOfVector: Int) -> Bool {
@@ -77,25 +102,46 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
         return places.reduce(0) { $0 + parts[$1].live } * bytesOfVector <= mergeLimit
     }
 
-    /// A segment with too much removed, and what is small beside it.
+    /// A segment with too much removed, what is small beside it, and a graph that takes both, where there is one.
     private func worn(beyond share: Double, among sealed: [Int], of parts: [Size], _ bytesOfVector: Int) -> [Int]? {
         let worn = sealed.first {
             Double(parts[$0].slots - parts[$0].live) > share * Double(parts[$0].slots)
                 && fits([$0], of: parts, bytesOfVector)
         }
         guard let worn else { return nil }
-        let all = sealed.filter { $0 == worn || parts[$0].live <= parts[worn].live / 4 }
-        return fits(all, of: parts, bytesOfVector) ? all : [worn]
+        let live = parts[worn].live
+        let small = sealed.filter { $0 == worn || parts[$0].live <= live / 4 }
+        let takers = sealed.filter { place in
+            let part = parts[place]
+            return parts[worn].canGrow && part.canGrow && !isWorn(part) && !small.contains(place)
+                && part.live <= live * Self.shareOfGraph
+        }
+        let taker = takers.max { parts[$0].live < parts[$1].live }
+        return [(small + (taker.map { [$0] } ?? [])).sorted(), small].first { fits($0, of: parts, bytesOfVector) }
+            ?? [worn]
     }
 
-    /// Four segments of like size, and all smaller ones.
+    /// A graph that takes no more tails and the next larger one, unless that is much larger; or two that could take some.
+    private func joined(among sealed: [Int], of parts: [Size], _ bytesOfVector: Int) -> [Int]? {
+        let graphs = sealed.filter { parts[$0].canGrow }.sorted { parts[$0].live < parts[$1].live }
+        func takesTails(_ place: Int) -> Bool { parts[place].live <= (Self.tailsOfGraph - 1) * sealingCount }
+        for (graph, larger) in zip(graphs, graphs.dropFirst())
+        where takesTails(graph) == takesTails(larger) && fits([graph, larger], of: parts, bytesOfVector)
+            && parts[larger].live <= max(parts[graph].live, sealingCount) * Self.shareOfGraph
+        {
+            return [graph, larger].sorted()
+        }
+        return nil
+    }
+
+    /// Four segments of like size that don't grow, and all smaller ones.
     private func alike(among sealed: [Int], of parts: [Size], _ bytesOfVector: Int) -> [Int]? {
         func tier(_ place: Int) -> Int {
             var (tier, size) = (0, sealingCount)
             while parts[place].live > size { (tier, size) = (tier + 1, size * 4) }
             return tier
         }
-        let tiers = Dictionary(grouping: sealed, by: tier).sorted { $0.key < $1.key }
+        let tiers = Dictionary(grouping: sealed.filter { !parts[$0].canGrow }, by: tier).sorted { $0.key < $1.key }
         for (tier, places) in tiers.reversed() where places.count >= 4 {
             let all = tiers.filter { $0.key <= tier }.flatMap(\.value).sorted()
             if fits(all, of: parts, bytesOfVector) { return all }

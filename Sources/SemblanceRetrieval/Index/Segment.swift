@@ -26,6 +26,8 @@ internal import Synchronization
     let lists: Int
     /// Whether ids ascend by slot.
     let isOrdered: Bool
+    /// Whether an id is in several slots, of which the last one counts: a grown segment keeps what was replaced.
+    let hasRepeats: Bool
     /// How many times the hits asked for are compared again by their vectors, where the kind doesn't say.
     let usualOversampling: Int
 
@@ -41,6 +43,7 @@ internal import Synchronization
         usualEffort = about.usual_effort
         lists = about.lists
         isOrdered = about.ordered
+        hasRepeats = about.repeats
         // Signs tell little.
         usualOversampling = about.code_bytes * 8 <= dimension ? 20 : 4
     }
@@ -58,7 +61,7 @@ internal import Synchronization
         return unsafe semblance_index_rows(handle)
     }
 
-    /// The slot of each id, −1 where it isn't there.
+    /// The last slot of each id, −1 where it isn't there.
     func slots(of ids: [Int64]) -> [Int32] {
         unsafe [Int32](unsafeUninitializedCapacity: ids.count) { slots, count in
             if let first = slots.baseAddress { unsafe semblance_index_slots(handle, ids, ids.count, first) }
@@ -180,6 +183,7 @@ extension Segment {
     ///   - factory: FAISS' name of it.
     ///   - sample: vectors to learn from, where it learns.
     ///   - full: all of the vectors, where it compresses them.
+    ///   - between: is called now and then while a graph is linked; what it throws ends that.
     ///   - parts: calls its argument with the vectors and their ids, in order.
     convenience init(
         dimension: Int,
@@ -189,6 +193,7 @@ extension Segment {
         sample: () throws -> Matrix,
         full: FullVectors?,
         workers: Workers,
+        between: () throws -> Void,
         parts: ((Matrix, [Int64]) throws -> Void) throws -> Void
     ) throws {
         ProcessSettings.apply()
@@ -214,31 +219,115 @@ extension Segment {
         }
         let handle = unsafe created.unsafelyUnwrapped
         do {
-            let threads = Int32(workers.threads)
             if count > 0, unsafe !semblance_index_describe(handle).is_trained {
                 let sample = try sample()
                 try unsafe sample.withPointer { rows in
                     try unsafe reporting { message in
-                        unsafe semblance_index_train(handle, rows, sample.rows, workers.handle, threads, message)
+                        unsafe semblance_index_train(
+                            handle,
+                            rows,
+                            sample.rows,
+                            workers.handle,
+                            Int32(workers.threads),
+                            message
+                        )
                     }
                 }
             }
             try unsafe reporting { message in unsafe semblance_index_reserve(handle, count, message) }
-            try parts { vectors, ids in
-                try unsafe vectors.withPointer { rows in
-                    try unsafe reporting { message in
-                        unsafe semblance_index_add(handle, rows, ids, ids.count, workers.handle, threads, message)
-                    }
-                }
-            }
-            try unsafe reporting { message in
-                unsafe semblance_index_finish(handle, full?.base, workers.handle, message)
-            }
+            try unsafe Self.fill(handle, full: full, workers: workers, between: between, parts: parts)
         } catch {
             unsafe semblance_index_destroy(handle)
             throw error
         }
         unsafe self.init(handle, full: full)
+    }
+
+    /// Whether ``init(growing:to:buildEffort:workers:between:parts:)`` takes it.
+    var canGrow: Bool { unsafe structure == SEMBLANCE_INDEX_HNSW && full == nil && rows.base != nil }
+
+    /// A copy of a graph of vectors, and more vectors that come part by part, linked into it. One whose id is there already
+    /// replaces the other, which keeps its slot.
+    ///
+    /// - Parameters:
+    ///   - count: how many slots it will have.
+    ///   - between: as above.
+    ///   - parts: calls its argument with the new vectors and their ids.
+    /// - Complexity: O(count) copied bytes, and the linking of the new vectors alone.
+    convenience init(
+        growing base: Segment,
+        to count: Int,
+        buildEffort: Int,
+        workers: Workers,
+        between: () throws -> Void,
+        parts: ((Matrix, [Int64]) throws -> Void) throws -> Void
+    ) throws {
+        var copied: OpaquePointer?
+        try unsafe reporting { message in
+            unsafe semblance_index_copy(base.handle, count, Int32(buildEffort), &copied, message)
+        }
+        let handle = unsafe copied.unsafelyUnwrapped
+        do {
+            try unsafe Self.fill(handle, full: nil, workers: workers, between: between, parts: parts)
+        } catch {
+            unsafe semblance_index_destroy(handle)
+            throw error
+        }
+        unsafe self.init(handle, full: nil)
+    }
+
+    /// What happens between two steps in C, and the error that ends them.
+    private struct Pauses {
+        let between: () throws -> Void
+        var failure: (any Error)?
+
+        mutating func goOn() -> Bool {
+            do { try between() } catch { failure = error }
+            return failure == nil
+        }
+    }
+
+    private static func fill(
+        _ handle: OpaquePointer,
+        full: FullVectors?,
+        workers: Workers,
+        between: () throws -> Void,
+        parts: ((Matrix, [Int64]) throws -> Void) throws -> Void
+    ) throws {
+        try parts { vectors, ids in
+            try unsafe vectors.withPointer { rows in
+                try unsafe reporting { message in
+                    unsafe semblance_index_add(
+                        handle,
+                        rows,
+                        ids,
+                        ids.count,
+                        workers.handle,
+                        Int32(workers.threads),
+                        message
+                    )
+                }
+            }
+        }
+        try withoutActuallyEscaping(between) { between in
+            var pauses = Pauses(between: between)
+            do {
+                try unsafe withUnsafeMutablePointer(to: &pauses) { context in
+                    try unsafe reporting { message in
+                        unsafe semblance_index_finish(
+                            handle,
+                            full?.base,
+                            workers.handle,
+                            { unsafe $0?.assumingMemoryBound(to: Pauses.self).pointee.goOn() ?? true },
+                            context,
+                            message
+                        )
+                    }
+                }
+            } catch {
+                throw pauses.failure ?? error
+            }
+        }
     }
 }
 
@@ -279,6 +368,8 @@ func reporting(
         throw RetrievalError(code: .duplicateID, message: "the id \(text) is in the index already, or given twice")
     case SEMBLANCE_INDEX_FILE: throw RetrievalError(code: .fileSystem, message: text)
     case SEMBLANCE_INDEX_DAMAGED: throw RetrievalError(code: .damagedFile, message: text)
+    // Who stopped it knows why.
+    case SEMBLANCE_INDEX_STOPPED: throw CancellationError()
     case SEMBLANCE_INDEX_MEMORY: throw RetrievalError(code: .outOfMemory, message: "out of memory")
     default: throw RetrievalError(code: .backend, message: text)
     }

@@ -1,17 +1,7 @@
 internal import CSemblanceFAISS
 internal import SemblanceNumerics
 
-/// Vectors that a part is made of.
-@safe struct VectorSource {
-    let rows: semblance_rows
-    let ids: UnsafeBufferPointer<Int64>
-    let live: LiveSlots
-    let payload: (Int) throws -> [UInt8]
-    let hasPayloads: Bool
-}
-
-/// Making one sealed part of live vectors, in the order of their ids: what comes out depends on the vectors and ids
-/// alone, and not on where they were.
+/// Making one sealed part of live vectors.
 ///
 /// Takes memory for the new part, for 4,096 rows beside it, and for what it learns from.
 struct SegmentBuilder {
@@ -23,12 +13,93 @@ struct SegmentBuilder {
     /// Who writes the files of a part of that number; `nil` where the index has none.
     let writer: ((Int) -> SegmentFileWriter)?
     let workers: Workers
+    /// Called now and then while a graph is linked; what it throws ends that.
+    var between: () throws -> Void = {}
 
-    /// Rows that are copied at once.
-    private static let chunk = 4096
-
-    /// One new part of all that is live in others, or `nil` where nothing is.
+    /// One new part of all that is live in others, or `nil` where nothing is, in the order of the ids: what comes out
+    /// depends on the vectors and ids alone, and not on where they were.
     func build(_ parts: [Part], number: Int) throws -> Part? {
+        try withSources(of: parts) { try build($0, number: number) }
+    }
+
+    /// As above, of vectors wherever they are.
+    func build(_ sources: [VectorSource], number: Int) throws -> Part? {
+        let vectors = CollectedVectors(sources, dimension: dimension)
+        let count = vectors.count
+        if count == 0 { return nil }
+        let live = LiveSlots(slots: count)
+        return try part(number, live, payloads: vectors.hasPayloads ? vectors.payload : nil) { files in
+            let recipe = SegmentRecipe(kind, count: count, dimension: dimension, memory: memoryBudget)
+            let full = recipe.keepsVectors ? nil : try keep(vectors, files: files)
+            return try segment(recipe, of: vectors, full: full)
+        }
+    }
+
+    /// One new part of all that is live in others. Where one of them is a graph that may grow, it is copied and takes
+    /// the vectors of the others: that costs their linking alone. What is removed in it stays so.
+    ///
+    /// - Parameter mayGrow: says which parts aren't worn.
+    func grow(_ parts: [Part], number: Int, where mayGrow: (Part) -> Bool) throws -> Part? {
+        let count = parts.reduce(0) { $0 + $1.live.count }
+        let recipe = SegmentRecipe(kind, count: count, dimension: dimension, memory: memoryBudget)
+        let grown = parts.filter { $0.canGrow && mayGrow($0) }.max { $0.live.count < $1.live.count }
+        guard recipe.isGraphOfVectors, let grown, let graph = grown.segment else {
+            return try build(parts, number: number)
+        }
+        return try withSources(of: parts.filter { $0.number != grown.number }) { sources in
+            let vectors = CollectedVectors(sources, dimension: dimension)
+            let slots = grown.live.slots
+            var live = grown.live
+            live.append(vectors.count)
+            func payload(_ slot: Int) throws -> [UInt8] {
+                if slot >= slots { return try vectors.payload(slot - slots) }
+                return grown.live[slot] ? try grown.payload(slot) : []
+            }
+            let hasPayloads = vectors.hasPayloads || grown.hasPayloads
+            var part = try part(number, live, payloads: hasPayloads ? payload : nil) { _ in
+                try Segment(
+                    growing: graph,
+                    to: live.slots,
+                    buildEffort: recipe.buildEffort,
+                    workers: workers,
+                    between: between,
+                    parts: vectors.forEachChunk
+                )
+            }
+            part.isGrown = true
+            return part
+        }
+    }
+
+    /// A part of the segment that `make` makes, with its files, and with payloads by slot where it has any.
+    private func part(
+        _ number: Int,
+        _ live: LiveSlots,
+        payloads payload: ((Int) throws -> [UInt8])?,
+        _ make: (SegmentFileWriter?) throws -> Segment
+    ) throws -> Part {
+        let files = writer?(number)
+        do {
+            let segment = try make(files)
+            let payloads = try payload.map { payload -> Payloads in
+                if let files { return try files.writePayloads(count: live.slots, payload) }
+                return .memory(try (0..<live.slots).map(payload))
+            }
+            try files?.finish(segment)
+            return Part(
+                number: number,
+                rows: .sealed(segment, payloads: payloads),
+                live: live,
+                files: files?.identities
+            )
+        } catch {
+            files?.discard()
+            throw error
+        }
+    }
+
+    /// Calls `body` with the vectors of some parts.
+    private func withSources<Result>(of parts: [Part], _ body: ([VectorSource]) throws -> Result) throws -> Result {
         // A foreign segment may have codes alone: what they stand for is all there is.
         var decoded: [Matrix] = []
         let sources = try parts.map { part in
@@ -55,95 +126,22 @@ struct SegmentBuilder {
                 hasPayloads: part.hasPayloads
             )
         }
-        return try withExtendedLifetime((parts, decoded)) { try build(sources, number: number) }
-    }
-
-    /// As above, of vectors wherever they are.
-    func build(_ sources: [VectorSource], number: Int) throws -> Part? {
-        let count = sources.reduce(0) { $0 + $1.live.count }
-        if count == 0 { return nil }
-        let origins = UnsafeMutablePointer<semblance_origin>.allocate(capacity: count)
-        defer { unsafe origins.deallocate() }
-        var collected = 0
-        for (index, source) in sources.enumerated() {
-            guard source.live.count > 0, let ids = unsafe source.ids.baseAddress else { continue }
-            unsafe collected += semblance_origins_collect(
-                ids,
-                source.live.slots,
-                source.live.bits,
-                Int32(index),
-                origins + collected
-            )
-        }
-        unsafe semblance_origins_sort(origins, count)
-        let rows = unsafe sources.map { unsafe $0.rows }
-
-        func gather(_ places: [semblance_origin]) -> (Matrix, [Int64]) {
-            var matrix = Matrix(uninitializedRows: places.count, columns: dimension)
-            let ids = unsafe [Int64](unsafeUninitializedCapacity: places.count) { ids, filled in
-                unsafe matrix.withMutablePointer { out in
-                    guard let first = ids.baseAddress else { return }
-                    unsafe semblance_origins_gather(places, places.count, rows, dimension, out, first)
-                }
-                filled = places.count
-            }
-            return (matrix, ids)
-        }
-        func chunks(_ body: (Matrix, [Int64]) throws -> Void) throws {
-            for first in stride(from: 0, to: count, by: Self.chunk) {
-                let places = unsafe UnsafeBufferPointer(start: origins + first, count: min(Self.chunk, count - first))
-                let (vectors, ids) = gather(unsafe Array(places))
-                try body(vectors, ids)
-            }
-        }
-
-        let files = writer?(number)
-        do {
-            let recipe = SegmentRecipe(kind, count: count, dimension: dimension, memory: memoryBudget)
-            var full: FullVectors?
-            if !recipe.keepsVectors { full = try keep(count: count, files: files, chunks) }
-            let segment = try segment(recipe, count: count, full: full, chunks) {
-                let step = max(1, count / max(recipe.sample, 1))
-                return gather(stride(from: 0, to: count, by: step).map { unsafe origins[$0] }).0
-            }
-            var payloads: Payloads?
-            if sources.contains(where: \.hasPayloads) {
-                payloads = try keepPayloads(count: count, files: files) {
-                    let origin = unsafe origins[$0]
-                    return try sources[Int(origin.part)].payload(Int(origin.slot))
-                }
-            }
-            try files?.finish(segment)
-            return Part(
-                number: number,
-                rows: .sealed(segment, payloads: payloads),
-                live: LiveSlots(slots: count),
-                files: files?.identities
-            )
-        } catch {
-            files?.discard()
-            throw error
-        }
+        return try withExtendedLifetime((parts, decoded)) { try body(sources) }
     }
 
     /// A segment by its recipe, or an exact one where there are too few vectors to learn from.
-    private func segment(
-        _ recipe: SegmentRecipe,
-        count: Int,
-        full: FullVectors?,
-        _ chunks: ((Matrix, [Int64]) throws -> Void) throws -> Void,
-        sample: () -> Matrix
-    ) throws -> Segment {
+    private func segment(_ recipe: SegmentRecipe, of vectors: CollectedVectors, full: FullVectors?) throws -> Segment {
         func make(_ recipe: SegmentRecipe, _ full: FullVectors?) throws -> Segment {
             try Segment(
                 dimension: dimension,
                 metric: metric,
                 recipe: recipe,
-                count: count,
-                sample: sample,
+                count: vectors.count,
+                sample: { vectors.sample(recipe.sample) },
                 full: full,
                 workers: workers,
-                parts: chunks
+                between: between,
+                parts: vectors.forEachChunk
             )
         }
         do {
@@ -153,15 +151,13 @@ struct SegmentBuilder {
         }
     }
 
-    private func keep(
-        count: Int,
-        files: SegmentFileWriter?,
-        _ chunks: ((Matrix, [Int64]) throws -> Void) throws -> Void
-    ) throws -> FullVectors {
-        if let files { return try files.writeVectors(count: count, dimension: dimension, chunks) }
-        var all = Matrix(uninitializedRows: count, columns: dimension)
+    private func keep(_ vectors: CollectedVectors, files: SegmentFileWriter?) throws -> FullVectors {
+        if let files {
+            return try files.writeVectors(count: vectors.count, dimension: dimension, vectors.forEachChunk)
+        }
+        var all = Matrix(uninitializedRows: vectors.count, columns: dimension)
         var done = 0
-        try chunks { vectors, _ in
+        try vectors.forEachChunk { vectors, _ in
             unsafe vectors.withPointer { part in
                 unsafe all.withMutablePointer {
                     unsafe ($0 + done * dimension).update(from: part, count: vectors.count)
@@ -170,14 +166,5 @@ struct SegmentBuilder {
             done += vectors.rows
         }
         return FullVectors(all)
-    }
-
-    private func keepPayloads(
-        count: Int,
-        files: SegmentFileWriter?,
-        _ payload: (Int) throws -> [UInt8]
-    ) throws -> Payloads {
-        if let files { return try files.writePayloads(count: count, payload) }
-        return .memory(try (0..<count).map(payload))
     }
 }

@@ -12,6 +12,9 @@ struct SegmentRecipe: Hashable, Sendable {
     /// How many vectors it learns from at most; 0: it learns nothing.
     var sample = 0
 
+    /// Whether it is a graph over the vectors as they are.
+    var isGraphOfVectors: Bool { factory.hasPrefix("HNSW") && keepsVectors }
+
     static let exact = SegmentRecipe(factory: "Flat")
 
     /// Up to so many vectors, an automatic index compares with every one: for 384 dimensions it takes milliseconds.

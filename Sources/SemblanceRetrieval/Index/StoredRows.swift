@@ -83,6 +83,16 @@ enum Payloads: Sendable {
     func verifyAll() throws { if case .file(let file, _) = self { try file.verifyAll() } }
 }
 
+extension LiveSlots {
+    /// Without those whose id is in a later slot, too.
+    fileprivate func without(replacedIn segment: Segment) -> LiveSlots {
+        var live = self
+        let last = segment.slots(of: unsafe Array(segment.ids))
+        for slot in 0..<slots where last[slot] != slot { _ = live.remove(slot) }
+        return live
+    }
+}
+
 extension Part {
     /// Opens the files of a sealed part.
     ///
@@ -123,8 +133,9 @@ extension Part {
         self.init(
             number: entry.number,
             rows: .sealed(segment, payloads: payloads),
-            live: live,
-            files: entry.files
+            live: segment.hasRepeats ? live.without(replacedIn: segment) : live,
+            files: entry.files,
+            isGrown: entry.isGrown ?? false
         )
     }
 }

@@ -4,10 +4,17 @@ internal import Synchronization
 
 /// Who keeps an index in shape, and who waits for that.
 final class Upkeep: Sendable {
+    /// Two things go on side by side.
+    enum Lane: CaseIterable {
+        /// New vectors become a segment, or part of one.
+        case sealing
+        /// Segments become one.
+        case merging
+    }
+
     /// What can fail in the background; each stays failed until it succeeds itself.
-    enum Work: CaseIterable {
-        /// Sealing and merging.
-        case building
+    enum Work: Hashable {
+        case building(Lane)
         /// Writing the manifest.
         case committing
         /// Syncing the journal, where changes don't wait for that.
@@ -15,21 +22,27 @@ final class Upkeep: Sendable {
     }
 
     private struct State {
-        var isRunning = false
+        var running: Set<Lane> = []
+        /// The numbers of the parts that are being built into another.
+        var claimed: Set<Int> = []
         var waiters: [CheckedContinuation<Void, Never>] = []
         var failures: [Work: any Error] = [:]
         var isFlushing = false
+
+        /// Whether somebody is at it, and with success.
+        var isAtWork: Bool { !running.isEmpty && Lane.allCases.allSatisfy { failures[.building($0)] == nil } }
     }
 
     private let state = Mutex(State())
     private let pressed = Atomic(false)
 
-    /// Changes wait also where there are more sealed parts.
-    static let mostParts = 24
+    /// Changes wait also where there are more sealed parts, or more graphs: each of these takes a search long.
+    static let (mostParts, mostGraphs) = (24, 5)
 
     /// Why some work failed that hasn't succeeded since.
     var failure: (any Error)? {
-        state.withLock { state in Work.allCases.compactMap { state.failures[$0] }.first }
+        let inOrder = Lane.allCases.map(Work.building) + [.committing, .flushing]
+        return state.withLock { state in inOrder.compactMap { state.failures[$0] }.first }
     }
 
     func failed(_ work: Work, _ error: any Error) { state.withLock { $0.failures[work] = error } }
@@ -47,14 +60,42 @@ final class Upkeep: Sendable {
     func endFlush() { state.withLock { $0.isFlushing = false } }
 
     /// Says whether the caller should begin, because nobody is at it.
-    func begin() -> Bool {
+    func begin(_ lane: Lane) -> Bool { state.withLock { $0.running.insert(lane).inserted } }
+
+    /// Whether nobody else is at it.
+    func isLast(_ lane: Lane) -> Bool { state.withLock { $0.running == [lane] } }
+
+    /// As ``begin(_:)``, with all lanes at once.
+    private func beginAll() -> Bool {
         state.withLock { state in
-            defer { state.isRunning = true }
-            return !state.isRunning
+            guard state.running.isEmpty else { return false }
+            state.running = Set(Lane.allCases)
+            return true
         }
     }
 
-    /// A step is done; who waits for room looks again.
+    /// Suspends until nobody is at it, and begins with all lanes.
+    func takeAll() async { while !beginAll() { await waitForEnd() } }
+
+    /// The parts that `choose` chooses, given those that are being built into others, are the caller's.
+    func claim(_ choose: (Set<Int>) -> [Part]?) -> [Part]? {
+        state.withLock { state in
+            let parts = choose(state.claimed)
+            state.claimed.formUnion(parts?.map(\.number) ?? [])
+            return parts
+        }
+    }
+
+    /// The numbers of the parts that are being built into others.
+    var claimed: Set<Int> { state.withLock { $0.claimed } }
+
+    /// A step with some parts is done, or failed; who waits for room looks again.
+    func release(_ parts: [Part]) {
+        state.withLock { $0.claimed.subtract(parts.map(\.number)) }
+        stepped()
+    }
+
+    /// Who waits looks again.
     func stepped() {
         let waiters = state.withLock { state in
             defer { state.waiters = [] }
@@ -63,20 +104,23 @@ final class Upkeep: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Ends, unless `more` says that there is more to do.
-    func end(unless more: () -> Bool) -> Bool {
-        state.withLock { state in
-            state.isRunning = more()
-            return !state.isRunning
+    /// Ends, unless `more`, given the parts that are being built into others, says that there is more to do.
+    func end(_ lane: Lane, unless more: (Set<Int>) -> Bool = { _ in false }) -> Bool {
+        let ends = state.withLock { state in
+            let ends = !more(state.claimed)
+            if ends { state.running.remove(lane) }
+            return ends
         }
+        if ends { stepped() }
+        return ends
     }
 
     /// Suspends until a step is done, if somebody is at it.
     private func waitForStep() async {
         await withCheckedContinuation { waiter in
             let waits = state.withLock { state in
-                if state.isRunning { state.waiters.append(waiter) }
-                return state.isRunning
+                if !state.running.isEmpty { state.waiters.append(waiter) }
+                return !state.running.isEmpty
             }
             if !waits { waiter.resume() }
         }
@@ -85,8 +129,8 @@ final class Upkeep: Sendable {
     /// Suspends while more than a full tail waits to be sealed, or there are too many segments, and somebody works on it.
     func waitForRoom(in index: VectorIndex) async {
         while index.current.unsealedRows > index.maintenance.sealingCount
-            || index.current.sealedParts > Self.mostParts,
-            state.withLock({ $0.isRunning && $0.failures[.building] == nil })
+            || index.current.sealedParts > Self.mostParts || index.current.graphs > Self.mostGraphs,
+            state.withLock({ $0.isAtWork })
         {
             pressed.store(true, ordering: .relaxed)
             await waitForStep()
@@ -108,7 +152,7 @@ final class Upkeep: Sendable {
     /// Suspends until nobody is at it.
     func waitForEnd() async {
         _ = relax()
-        while state.withLock({ $0.isRunning }) { await waitForStep() }
+        while state.withLock({ !$0.running.isEmpty }) { await waitForStep() }
     }
 }
 
@@ -116,93 +160,135 @@ extension VectorIndex {
     /// Sees to the index in the background, where something is to be done and nobody is at it.
     func keepUp() {
         guard !isReadOnly.load(ordering: .relaxed) else { return }
-        guard next(current) != nil else { return upkeep.succeeded(.building) }
-        guard upkeep.begin() else { return }
-        Task.detached { [self] in
-            while true {
-                do {
-                    repeat {
-                        while let parts = next(current) { try await rebuild(parts) }
-                        try await upkeep.rest { next(current) != nil }
-                    } while upkeep.relax()
-                    // Old parts were large, and the C library keeps some of what they leave.
-                    semblance_heap_trim()
-                    upkeep.succeeded(.building)
-                    upkeep.stepped()
-                } catch {
-                    // The state is as it was; the next change tries again.
-                    upkeep.failed(.building, error)
-                    _ = upkeep.end(unless: { false })
-                    upkeep.stepped()
-                    return
-                }
-                if upkeep.end(unless: { self.next(self.current) != nil }) {
-                    upkeep.stepped()
-                    return
-                }
+        for lane in Upkeep.Lane.allCases {
+            let isWanted = next(lane) != nil
+            if !isWanted { upkeep.succeeded(.building(lane)) }
+            // Where changes have waited, what isn't urgent is looked at later.
+            if isWanted || lane == .merging && upkeep.isPressed, upkeep.begin(lane) {
+                Task.detached { await self.work(lane) }
             }
         }
     }
 
+    private func work(_ lane: Upkeep.Lane) async {
+        repeat {
+            do {
+                repeat {
+                    while let parts = upkeep.claim({ next(lane, but: $0) }) {
+                        try await rebuild(parts, in: lane)
+                        // What is sealed may be merged, and the other way round.
+                        keepUp()
+                    }
+                    if lane == .merging { try await upkeep.rest { next(lane, but: upkeep.claimed) != nil } }
+                } while lane == .merging && upkeep.relax()
+                // Old parts were large, and the C library keeps some of what they leave.
+                if upkeep.isLast(lane) { semblance_heap_trim() }
+                upkeep.succeeded(.building(lane))
+            } catch {
+                // The state is as it was; the next change tries again.
+                upkeep.failed(.building(lane), error)
+                _ = upkeep.end(lane)
+                return
+            }
+        } while !upkeep.end(lane, unless: { next(lane, but: $0) != nil })
+    }
+
     /// The parts that should be built into one next.
-    private func next(_ state: IndexState) -> [Part]? {
-        let sizes = state.parts.enumerated().map { place, part in
+    private func next(_ lane: Upkeep.Lane, but claimed: Set<Int> = []) -> [Part]? {
+        let parts = current.parts
+        let sizes = parts.enumerated().map { place, part in
             MaintenanceConfiguration.Size(
                 slots: part.live.slots,
                 live: part.live.count,
                 isTail: part.isTail,
                 // A tail that isn't the last one takes no rows; one that is full takes none either.
-                isClosed: part.isClosed || place + 1 < state.parts.count
+                isClosed: part.isClosed || place + 1 < parts.count,
+                canGrow: part.canGrow,
+                isClaimed: claimed.contains(part.number)
             )
         }
-        let places = maintenance.next(sizes, bytesOfVector: 4 * dimension, isPressed: upkeep.isPressed)
-        return places?.map { state.parts[$0] }
+        let places =
+            switch lane {
+            case .sealing: maintenance.nextSealing(sizes, bytesOfVector: 4 * dimension)
+            case .merging:
+                maintenance.nextMerging(sizes, bytesOfVector: 4 * dimension, isPressed: upkeep.isPressed)
+            }
+        return places?.map { parts[$0] }
     }
 
     /// Builds some parts into one, in the background, and puts that in their place.
-    private func rebuild(_ old: [Part], with workers: Workers? = nil) async throws {
-        let builders = workers ?? Workers.shared(threads: maintenance.threads)
-        let fresh = try await (workers ?? .maintenance).run { _ in
-            try self.builder(folder: self.folder, workers: builders).build(old, number: self.newNumber())
+    private func rebuild(_ old: [Part], in lane: Upkeep.Lane) async throws {
+        defer { upkeep.release(old) }
+        let builders = Workers.shared(threads: maintenance.threads)
+        let (time, patience) = lane == .sealing ? (SpareTime.short, 3.0) : (.long, nil)
+        let built = try await time.run { [self] goOn in
+            try withoutActuallyEscaping(goOn) { goOn in
+                try BuildTurn.shared.run(patience: patience) {
+                    var builder = builder(folder: folder, workers: builders)
+                    builder.between = {
+                        try goOn()
+                        BuildTurn.shared.pass()
+                    }
+                    return try builder.grow(old, number: newNumber()) { part in
+                        !maintenance.isWorn(slots: part.live.slots, live: part.live.count)
+                    }
+                }
+            }
         }
+        try await replace(old, by: built)
+    }
+
+    private func replace(_ old: [Part], by built: Part?) async throws {
         try await onChanges { [self] in
             try refuseReadOnly()
             var next = current
-            let numbers = Set(old.map(\.number))
-            if var fresh {
-                // What was removed while it was built.
-                for part in old {
-                    guard let now = next.parts.first(where: { $0.number == part.number }) else { continue }
-                    let gone = part.live.lost(in: now.live)
-                    if gone.isEmpty { continue }
-                    let ids = gone.map { unsafe part.ids[Int($0)] }
-                    for slot in fresh.slots(of: ids) where slot >= 0 { _ = fresh.live.remove(Int(slot)) }
-                }
-                next.parts.removeAll { numbers.contains($0.number) }
-                next.insert(fresh)
-            } else {
-                next.parts.removeAll { numbers.contains($0.number) }
+            var built = built
+            // What was removed while it was built.
+            for part in old {
+                guard let now = next.parts.first(where: { $0.number == part.number }) else { continue }
+                let gone = part.live.lost(in: now.live)
+                if gone.isEmpty { continue }
+                let ids = gone.map { unsafe part.ids[Int($0)] }
+                for slot in built?.slots(of: ids) ?? [] where slot >= 0 { _ = built?.live.remove(Int(slot)) }
             }
+            let numbers = Set(old.map(\.number))
+            next.parts.removeAll { numbers.contains($0.number) }
+            if let built { next.insert(built) }
             let result = next
             state.withLock { $0 = result }
             commit(result)
         }
-        upkeep.stepped()
     }
 
     /// Builds everything into one segment: afterwards there are no removed vectors, and files and results depend on the
     /// vectors and ids alone. Searches and changes go on meanwhile; what is changed meanwhile stays apart.
     ///
-    /// - Throws: ``RetrievalError``; ``FileError`` where the index lives in a folder and its disk is full: it is then as
-    ///   it was.
+    /// - Throws: ``RetrievalError``; ``FileError`` where the index lives in a folder and its disk is full;
+    ///   `CancellationError`: it is then as it was.
     /// - Complexity: that of building an index of all vectors, on all threads of the index; so much more memory, too.
     public func compact() async throws {
         try refuseReadOnly()
-        while !upkeep.begin() { await upkeep.waitForEnd() }
-        defer {
-            _ = upkeep.end(unless: { false })
-            upkeep.stepped()
+        await upkeep.takeAll()
+        do {
+            defer { _ = upkeep.end(.merging) }
+            let parts = try await allParts()
+            defer { upkeep.release(parts) }
+            if !parts.isEmpty, parts.count > 1 || !parts[0].isCompact {
+                let built = try await workers.run { [self] cancellation in
+                    var builder = builder(folder: folder, workers: workers)
+                    builder.between = cancellation.check
+                    return try builder.build(parts, number: newNumber())
+                }
+                try await replace(parts, by: built)
+            }
         }
+        for lane in Upkeep.Lane.allCases { upkeep.succeeded(.building(lane)) }
+        keepUp()
+    }
+
+    /// All parts, none of which changes; they are claimed, and what comes now is sealed meanwhile.
+    private func allParts() async throws -> [Part] {
+        defer { _ = upkeep.end(.sealing) }
         let parts = try await onChanges { [self] in
             var next = current
             if next.parts.last?.isTail == true {
@@ -212,9 +298,7 @@ extension VectorIndex {
             }
             return next.parts
         }
-        let isCompact = parts.count == 1 && !parts[0].isTail && parts[0].live.bits == nil
-        if !isCompact, !parts.isEmpty { try await rebuild(parts, with: workers) }
-        upkeep.succeeded(.building)
+        return upkeep.claim { _ in parts } ?? []
     }
 
     /// Why the background couldn't do some of its work, such as a full disk, until it could; the next change tries

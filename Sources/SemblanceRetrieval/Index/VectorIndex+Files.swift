@@ -392,6 +392,6 @@ extension Part {
         }
         if let payloads { _ = try writer.writePayloads(count: segment.count) { try payloads[$0] } }
         try writer.finish(segment)
-        return Part(number: number, rows: rows, live: live, files: writer.identities)
+        return Part(number: number, rows: rows, live: live, files: writer.identities, isGrown: isGrown)
     }
 }

@@ -145,6 +145,7 @@ public final class VectorIndex: Sendable {
             sample: { Matrix(rows: 0, columns: dimension) },
             full: nil,
             workers: Workers.shared(threads: 1),
+            between: {},
             parts: { _ in }
         )
     }

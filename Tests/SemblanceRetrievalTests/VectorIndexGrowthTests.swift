@@ -1,0 +1,252 @@
+import Foundation
+import SemblanceNumerics
+import SemblanceTestSupport
+import Testing
+
+@testable import SemblanceRetrieval
+
+/// Graphs that take new vectors, which may replace some they have.
+@Suite struct VectorIndexGrowthTests {
+    private static let (path, dimension) = ("/data/index", 16)
+
+    private static var maintenance: MaintenanceConfiguration {
+        var maintenance = MaintenanceConfiguration()
+        maintenance.sealingCount = 64
+        return maintenance
+    }
+
+    private let disk = SimulatedDisk()
+
+    private func create(metric: Metric = .l2, hasPayloads: Bool = false) throws -> VectorIndex {
+        try disk.createFolder("/data")
+        try disk.synchronise(folder: "/")
+        return try VectorIndex.create(
+            at: Self.path,
+            manifest: IndexManifest(
+                identity: 5,
+                dimension: Self.dimension,
+                metric: metric,
+                kind: .hnsw,
+                hasPayloads: hasPayloads
+            ),
+            durability: .everyWrite,
+            maintenance: Self.maintenance,
+            options: ComputeOptions(threads: 1),
+            files: disk
+        )
+    }
+
+    private func open(_ disk: SimulatedDisk) throws -> VectorIndex {
+        try VectorIndex.open(
+            at: Self.path,
+            readOnly: false,
+            durability: .everyWrite,
+            maintenance: Self.maintenance,
+            options: ComputeOptions(threads: 1),
+            files: disk
+        ).index
+    }
+
+    /// Puts in 600 vectors, replaces some again and again, and removes others; returns what there should be.
+    private func change(_ index: VectorIndex) async throws -> IndexContents {
+        var contents = IndexContents()
+        func put(_ ids: [Int64], seed: UInt64) async throws {
+            let vectors = clustered(ids.count, Self.dimension, seed: seed)
+            let payloads = index.hasPayloads ? ids.map { [UInt8(truncatingIfNeeded: $0), UInt8(seed % 256)] } : []
+            try await index.apply(Change(ids: ids, vectors: vectors, payloads: payloads))
+            for (row, id) in ids.enumerated() {
+                contents[id] = IndexEntry(vector: vectors[row: row], payload: payloads.isEmpty ? [] : payloads[row])
+            }
+        }
+        for round in 0..<40 {
+            try await put((0..<15).map { Int64(round * 15 + $0) }, seed: UInt64(round))
+            // Two that change all the time, and one that was put in a while ago.
+            try await put([1, 2, Int64(round * 7)], seed: UInt64(100 + round))
+            if round % 4 == 3 {
+                let gone = Int64(round * 15 - 20)
+                try await index.remove([gone])
+                contents[gone] = nil
+            }
+            // So that tails go into a graph one after the other.
+            if round % 3 == 0 { await index.settle() }
+        }
+        await index.settle()
+        #expect(index.maintenanceFailure == nil)
+        return contents
+    }
+
+    private func check(_ index: VectorIndex, holds contents: IndexContents) throws {
+        #expect(try index.contents() == contents)
+        let ids = contents.keys.sorted()
+        let vectors = Matrix(
+            rows: ids.count,
+            columns: Self.dimension,
+            elements: ids.flatMap { contents[$0]?.vector ?? [] }
+        )
+        let exact = try VectorIndex(of: vectors, ids: ids, metric: index.metric, kind: .exact)
+        let queries = clustered(20, Self.dimension, seed: 999)
+        for row in 0..<queries.rows {
+            let found = try index.nearest(to: queries[row: row], count: 10, effort: 1000)
+            #expect(found.map(\.id) == (try exact.nearest(to: queries[row: row], count: 10).map(\.id)))
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a graph that grew finds the last vector of an id, and no other`(hasPayloads: Bool) async throws {
+        let index = try create(hasPayloads: hasPayloads)
+        let contents = try await change(index)
+        let grown = index.current.parts.filter(\.isGrown)
+        #expect(grown.contains { $0.segment?.hasRepeats == true } && index.current.graphs <= 2)
+        try check(index, holds: contents)
+
+        let reopened = try open(disk.kill())
+        #expect(reopened.current.parts.filter(\.isGrown).map(\.number) == grown.map(\.number))
+        try check(reopened, holds: contents)
+        // One that takes no vectors any more takes none back, either.
+        #expect(try await reopened.remove([1, 2, 1]) == 2)
+        #expect(try reopened.vector(of: 1) == nil)
+        try await reopened.close()
+    }
+
+    @Test func `compaction makes of it what its vectors alone would`() async throws {
+        let index = try create()
+        let contents = try await change(index)
+        try await index.compact()
+        #expect(index.current.parts.count == 1 && index.current.parts[0].isCompact)
+        let ids = contents.keys.sorted()
+        let fresh = try VectorIndex(dimension: Self.dimension, metric: .l2, kind: .hnsw)
+        try await fresh.add(
+            Matrix(rows: ids.count, columns: Self.dimension, elements: ids.flatMap { contents[$0]?.vector ?? [] }),
+            ids: ids
+        )
+        try await fresh.compact()
+        for effort in [1, 8, 64] {
+            let query = [Float](repeating: 0.2, count: Self.dimension)
+            #expect(
+                try index.nearest(to: query, count: 10, effort: effort)
+                    == fresh.nearest(to: query, count: 10, effort: effort)
+            )
+        }
+        // It is not compact just because nothing in it was removed.
+        let grown = try VectorIndex(
+            dimension: Self.dimension,
+            metric: .l2,
+            kind: .hnsw,
+            maintenance: Self.maintenance
+        )
+        for first in stride(from: 0, to: 256, by: 32) {
+            let rows = clustered(32, Self.dimension, seed: UInt64(first))
+            try await grown.add(rows, ids: (first..<first + 32).map { Int64($0) })
+            await grown.settle()
+        }
+        try await grown.add(clustered(32, Self.dimension, seed: 1), ids: (256..<288).map { Int64($0) })
+        await grown.settle()
+        let part = try #require(grown.current.parts.first)
+        #expect(part.isGrown && part.live.bits == nil && !part.isCompact)
+        try await grown.compact()
+        #expect(grown.current.parts.count == 1 && grown.current.parts[0].isCompact)
+    }
+
+    @Test func `a repair that lost the removals brings none back that was replaced in its graph`() async throws {
+        let index = try create()
+        let contents = try await change(index)
+        try await index.close()
+        let broken = disk.kill()
+        let live = try #require(try broken.names(in: Self.path).first { $0.hasSuffix(".bits") })
+        try broken.remove(Self.path + "/" + live)
+        let report = try VectorIndex.repair(at: Self.path, files: broken)
+        #expect(report.removedMayBeBack)
+        let repaired = try open(broken)
+        for (id, entry) in contents {
+            #expect(try repaired.vector(of: id) == entry.vector)
+        }
+        // Each under one slot alone.
+        let ids = repaired.ids
+        #expect(Set(ids).count == ids.count && Set(ids).isSuperset(of: contents.keys))
+        try await repaired.close()
+    }
+
+    @Test func `new vectors are sealed while segments are merged`() async throws {
+        let index = try VectorIndex(dimension: Self.dimension, kind: .hnsw, maintenance: Self.maintenance)
+        try await index.add(clustered(200, Self.dimension, seed: 1), ids: (0..<200).map { Int64($0) })
+        // As if a merge took very long.
+        let merged = try #require(index.upkeep.claim { _ in index.current.parts })
+        #expect(index.upkeep.begin(.merging))
+        for first in stride(from: 200, to: 800, by: 20) {
+            let ids = (first..<first + 20).map { Int64($0) }
+            try await index.add(clustered(20, Self.dimension, seed: UInt64(first)), ids: ids)
+        }
+        #expect(index.current.unsealedRows <= 3 * 64)
+        #expect(index.current.parts.contains { $0.number == merged[0].number })
+        index.upkeep.release(merged)
+        _ = index.upkeep.end(.merging)
+        await index.settle()
+        #expect(index.count == 800 && index.current.sealedParts <= 2)
+    }
+
+    @Test func `who is stopped while it compacts leaves the index as it was`() async throws {
+        let index = try VectorIndex(dimension: Self.dimension, kind: .hnsw, maintenance: Self.maintenance)
+        for first in [0, 3000] {
+            try await index.add(
+                clustered(3000, Self.dimension, seed: UInt64(first)),
+                ids: (first..<first + 3000).map { Int64($0) }
+            )
+        }
+        await index.settle()
+        let before = index.current.parts.map(\.number)
+        let compaction = Task { try await index.compact() }
+        compaction.cancel()
+        await #expect(throws: CancellationError.self) { try await compaction.value }
+        #expect(index.current.parts.map(\.number) == before && index.count == 6000)
+        try await index.compact()
+        #expect(index.current.parts.count == 1)
+    }
+}
+
+@Suite struct BuildTurnTests {
+    /// What happened, in order.
+    private final class Log: @unchecked Sendable {
+        private let lock = NSLock()
+        private var events: [String] = []
+        func add(_ event: String) { lock.withLock { events.append(event) } }
+        var all: [String] { lock.withLock { events } }
+    }
+
+    private func wait(for event: String, in log: Log) { while !log.all.contains(event) { usleep(1000) } }
+
+    @Test func `who builds for long lets others through, one at a time`() {
+        let (turn, log) = (BuildTurn(), Log())
+        let done = DispatchGroup()
+        turn.run {
+            for name in ["a", "b"] {
+                DispatchQueue.global().async(group: done) {
+                    log.add("\(name) comes")
+                    turn.run { log.add("\(name) builds") }
+                }
+                wait(for: "\(name) comes", in: log)
+            }
+            usleep(20_000)
+            #expect(log.all.count == 2)
+            while log.all.count < 4 { turn.pass() }
+            // Nobody waits: it goes on.
+            turn.pass()
+        }
+        done.wait()
+        #expect(Set(log.all.suffix(2)) == ["a builds", "b builds"])
+    }
+
+    @Test func `who is impatient goes on beside the one that has the turn`() {
+        let (turn, log) = (BuildTurn(), Log())
+        let done = DispatchGroup()
+        turn.run {
+            DispatchQueue.global().async(group: done) {
+                turn.run(patience: 0.02) { log.add("beside") }
+                turn.run { log.add("after") }
+            }
+            wait(for: "beside", in: log)
+            log.add("end")
+        }
+        done.wait()
+        #expect(log.all == ["beside", "end", "after"])
+    }
+}
