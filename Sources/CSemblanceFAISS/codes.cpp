@@ -20,10 +20,9 @@ void scan(const semblance_index &index, const Allowed &allowed, Best &best, Scor
     for (size_t first = 0; first < index.count(); first += block) {
         const size_t count = std::min(block, index.count() - first);
         score(first, count, scores);
-        bool any = false;
-        for (size_t i = 0; i < count; i++) any |= scores[i] >= best.threshold;
-        for (size_t i = 0; any && i < count; i++)
-            if (scores[i] >= best.threshold && allowed(first + i)) best.offer(scores[i], index.ids[first + i]);
+        best.offer_all(
+            scores, count, [&](size_t i) { return allowed(first + i); }, [&](size_t i) { return index.ids[first + i]; }
+        );
     }
 }
 

@@ -46,21 +46,6 @@ constexpr size_t scan_pays = size_t(1) << 22;
 /// And of products.
 constexpr size_t products_pay = size_t(1) << 18;
 
-/// Offers the scores of `count` rows from `first` on; sixteen at a time are passed over where none is good enough.
-void pick(const Task &task, Best &best, const float *scores, size_t first, size_t count) {
-    for (size_t start = 0; start < count; start += 16) {
-        size_t end = std::min(start + 16, count);
-        if (end == start + 16) {
-            float threshold = best.threshold;
-            int any = 0;
-            for (size_t i = start; i < start + 16; i++) any |= scores[i] >= threshold;
-            if (!any) continue;
-        }
-        for (size_t i = start; i < end; i++)
-            if (scores[i] >= best.threshold && task.allowed(first + i)) best.offer(scores[i], task.id(first + i));
-    }
-}
-
 /// Compares the queries from `first_query` on, one for each of `bests`, with the rows first..<last.
 void scan(const Task &task, size_t first_query, size_t first, size_t last, std::vector<Best> &bests) {
     float scores[scanned_rows];
@@ -74,7 +59,10 @@ void scan(const Task &task, size_t first_query, size_t first, size_t last, std::
             } else {
                 task.kernels.inner_product_ny(task.query(first_query + q), task.row(start), d, count, scores);
             }
-            pick(task, bests[q], scores, start, count);
+            bests[q].offer_all(
+                scores, count, [&](size_t i) { return task.allowed(start + i); },
+                [&](size_t i) { return task.id(start + i); }
+            );
         }
     }
 }

@@ -35,12 +35,13 @@ bool scan_lists(
         for (size_t first = 0; first < size; first += block) {
             const size_t part = std::min(block, size - first);
             (index.l2() ? kernels.squared_l2_ny : kernels.inner_product_ny)(query, rows + first * d, d, part, scores);
-            for (size_t i = 0; i < part; i++) {
-                const float score = index.l2() ? -scores[i] : scores[i];
-                if (!(score >= best.threshold)) continue;
-                const size_t slot = size_t(slots[first + i]);
-                if (slot < index.count() && allowed(slot)) best.offer(score, index.ids[slot]);
-            }
+            if (index.l2())
+                for (size_t i = 0; i < part; i++) scores[i] = -scores[i];
+            const auto slot = [&](size_t i) { return size_t(slots[first + i]); };
+            best.offer_all(
+                scores, part, [&](size_t i) { return slot(i) < index.count() && allowed(slot(i)); },
+                [&](size_t i) { return index.ids[slot(i)]; }
+            );
         }
     }
     const auto &sorted = best.sorted();

@@ -30,6 +30,23 @@ public:
         if (hits.size() == room) cut();
     }
 
+    /// Offers `count` scores, of which those with `allowed(i)` count and have the id `id(i)`; sixteen at a time are passed
+    /// over where none is good enough.
+    template <class IsAllowed, class IDOf>
+    void offer_all(const float *scores, size_t count, IsAllowed allowed, IDOf id) {
+        for (size_t start = 0; start < count; start += 16) {
+            const size_t end = std::min(start + 16, count);
+            if (end == start + 16) {
+                const float least = threshold;
+                int any = 0;
+                for (size_t i = start; i < start + 16; i++) any |= scores[i] >= least;
+                if (!any) continue;
+            }
+            for (size_t i = start; i < end; i++)
+                if (scores[i] >= threshold && allowed(i)) offer(scores[i], id(i));
+        }
+    }
+
     void merge(const Best &other) {
         for (const semblance_hit &hit : other.hits) offer(hit.score, hit.id);
     }
