@@ -83,14 +83,21 @@ extension VectorIndex {
     }
 
     package func explain(in snapshot: IndexSnapshot, count: Int, effort: Int?, where filter: IDFilter?) -> SearchPlan {
-        let parts = snapshot.state.parts
-        let allowed = parts.map { $0.allowed(filter).count }
-        let all = allowed.reduce(0, +)
-        return SearchPlan(
-            steps: zip(parts, allowed).map {
-                .init($0, allowed: $1, of: all, count: count, effort: effort, kind: kind)
-            }
-        )
+        SearchPlan(steps: plan(snapshot.state, count: count, effort: effort, where: filter).map(\.step))
+    }
+
+    /// How a search goes through each part, and what it may find there.
+    private func plan(
+        _ state: IndexState,
+        count: Int,
+        effort: Int?,
+        where filter: IDFilter?
+    ) -> [(part: Part, allowed: AllowedSlots, step: SearchPlan.Step)] {
+        let allowed = state.parts.map { $0.allowed(filter) }
+        let all = allowed.reduce(0) { $0 + $1.count }
+        return zip(state.parts, allowed).map {
+            ($0, $1, .init($0, allowed: $1.count, of: all, count: count, effort: effort, kind: kind))
+        }
     }
 
     /// As the searches above, on the calling thread and the index's, which it blocks.
@@ -130,17 +137,8 @@ extension VectorIndex {
         let queries = try usable(queries)
         var found: [[Hit]] = []
         var parts = 0
-        let allowed = count > 0 ? state.parts.map { $0.allowed(filter) } : []
-        let all = allowed.reduce(0) { $0 + $1.count }
-        for (part, allowed) in zip(state.parts, allowed) {
-            let step = SearchPlan.Step(
-                part,
-                allowed: allowed.count,
-                of: all,
-                count: count,
-                effort: effort,
-                kind: kind
-            )
+        let plan = count > 0 ? plan(state, count: count, effort: effort, where: filter) : []
+        for (part, allowed, step) in plan {
             guard let hits = try search(part, for: queries, by: step, count: count, allowed: allowed) else { continue }
             parts += 1
             if parts == 1 {
