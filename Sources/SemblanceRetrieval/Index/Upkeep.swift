@@ -220,7 +220,7 @@ extension VectorIndex {
     private func rebuild(_ old: [Part], in lane: Upkeep.Lane) async throws {
         defer { upkeep.release(old) }
         let builders = Workers.shared(threads: maintenance.threads)
-        let (time, patience) = lane == .sealing ? (SpareTime.short, 3.0) : (.long, nil)
+        let (time, patience) = lane == .sealing ? (SpareTime.short, 0.5) : (.long, nil)
         let built = try await time.run { [self] goOn in
             try withoutActuallyEscaping(goOn) { goOn in
                 try BuildTurn.shared.run(patience: patience) {
