@@ -67,20 +67,10 @@ final class Trainer {
         set = try TrainingSet(pairs, corpus: corpus)
         let embedder = try embedder.tuned(by: configuration.tuning, seed: configuration.seed)
         model = TrainedModel(embedder)
-        queries = try TokenStore(
-            set.texts,
-            used: set.rows.map(\.anchor),
-            embedder: embedder,
-            role: .query,
-            workers: workers
-        ).edited(.query, as: configuration, embedder: embedder, workers: workers)
-        documents = try TokenStore(
-            set.texts,
-            used: set.rows.flatMap { $0.positives + $0.negatives } + set.corpus,
-            embedder: embedder,
-            role: .document,
-            workers: workers
-        ).edited(.document, as: configuration, embedder: embedder, workers: workers)
+        queries = try set.tokens(of: .query, by: embedder, workers: workers)
+            .edited(.query, as: configuration, embedder: embedder, workers: workers)
+        documents = try set.tokens(of: .document, by: embedder, workers: workers)
+            .edited(.document, as: configuration, embedder: embedder, workers: workers)
         sampler = try set.sampler(for: configuration)
         objective = try NestedObjective(
             ContrastiveObjective(configuration.objective, methods: methods),
@@ -464,10 +454,9 @@ final class Trainer {
 
     /// The weights that would be returned: those of a step, or between them and the start's.
     private func embedder(with parameters: [Matrix]) throws -> Embedder {
-        try model.embedder.interpolated(
-            with: model.embedder(with: parameters),
-            by: configuration.retention.interpolation
-        )
+        let tuned = model.embedder(with: parameters)
+        let factor = configuration.retention.interpolation
+        return factor == 1 ? tuned : try model.embedder.interpolated(with: tuned, by: factor)
     }
 
     private func watchGuards(

@@ -20,15 +20,17 @@ extension TrainingConfiguration {
     /// The settings of a preset.
     public init(_ preset: TrainingPreset) {
         self.init()
-        if preset == .scored {
+        switch preset {
+        case .scored:
             negatives = []
             objective.methods = [MethodChoice(CosineMSE())]
-        } else {
-            negatives = preset == .teacher ? [.mined, .lexical, .guided] : [.mined]
-            negativesPerRow = 4
-            remineEvery = 1
-            mining.pick = .random
-            mining.mixture = preset == .teacher ? .even : .inTurn
+            return
+        case .teacher:
+            negatives = [.mined, .lexical, .guided]
+            mining.mixture = .even
+        case .pairs, .taxonomy, .noisy: negatives = [.mined]
         }
+        remineEvery = 1
+        mining.pick = .random
     }
 }

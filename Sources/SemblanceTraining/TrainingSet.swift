@@ -1,5 +1,7 @@
 // Training pairs with their texts as numbers, so that a step compares and gathers integers.
 
+internal import SemblanceEncoders
+internal import SemblanceNumerics
 internal import SemblanceText
 
 /// Training pairs, each distinct text held once.
@@ -68,6 +70,16 @@ struct TrainingSet: Sendable {
         self.rows = rows
         self.hasNegatives = hasNegatives
         self.hasGroups = hasGroups
+    }
+
+    /// The tokens of the texts in one role: the anchors, or all others.
+    func tokens(of role: Role, by embedder: Embedder, workers: Workers) -> TokenStore {
+        let used =
+            switch role {
+            case .query: rows.map(\.anchor)
+            case .document: rows.flatMap { $0.positives + $0.negatives } + corpus
+            }
+        return TokenStore(texts, used: used, embedder: embedder, role: role, workers: workers)
     }
 
     /// What negatives are chosen from: the corpus, or where none was given the positives; each text once.

@@ -28,20 +28,8 @@ struct Replay {
         throws
     {
         set = try TrainingSet(pairs)
-        queries = TokenStore(
-            set.texts,
-            used: set.rows.map(\.anchor),
-            embedder: embedder,
-            role: .query,
-            workers: workers
-        )
-        documents = TokenStore(
-            set.texts,
-            used: set.rows.flatMap { $0.positives + $0.negatives },
-            embedder: embedder,
-            role: .document,
-            workers: workers
-        )
+        queries = set.tokens(of: .query, by: embedder, workers: workers)
+        documents = set.tokens(of: .document, by: embedder, workers: workers)
         rate = configuration.retention.replayRate
         sampler = Sampler(
             rows: set.rows,
