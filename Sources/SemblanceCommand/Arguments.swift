@@ -1,6 +1,7 @@
 // Values of the library as arguments of the command.
 
 public import ArgumentParser
+internal import Foundation
 public import Semblance
 
 extension OptimizerConfiguration.Rule: ExpressibleByArgument {}
@@ -41,4 +42,16 @@ extension TextAugmentation: ExpressibleByArgument {
 extension IndexKind: ExpressibleByArgument {
     /// A kind in words.
     public init?(argument: String) { try? self.init(parsing: argument) }
+}
+
+/// How much of a model is used.
+struct DepthOptions: ParsableArguments {
+    @Option(help: "Use the first so many of the model's layers.")
+    var layers: Int?
+
+    /// The model in a folder, or its first layers.
+    func open(_ model: String) throws -> Embedder {
+        let embedder = try Embedder(contentsOf: URL(path: model))
+        return try layers.map(embedder.keepingLayers) ?? embedder
+    }
 }

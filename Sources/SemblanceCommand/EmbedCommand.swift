@@ -20,17 +20,15 @@ struct EmbedCommand: AsyncParsableCommand {
     var role = Role.document
     @Option(help: "Keep the first so many components.")
     var dimension: Int?
-    @Option(help: "Use the first so many of the model's layers.")
-    var layers: Int?
     @Flag(help: "Scale to unit length, whatever the model says.")
     var normalize = false
+    @OptionGroup var depth: DepthOptions
     @OptionGroup var outputOptions: OutputOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         try checkOutput(output, overwriting: outputOptions.overwrite)
-        let opened = try Embedder(contentsOf: URL(path: model))
-        let embedder = try layers.map(opened.keepingLayers) ?? opened
+        let embedder = try depth.open(model)
         let lines = try TextLines.read(from: URL(path: texts))
         let workers = Workers.shared(threads: common.threads)
         let options = Embedder.Options(

@@ -31,8 +31,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     var weights = Weights(values: [1, 1])
     @Option(help: "Compare the first so many components of the embeddings (dense alone).")
     var dimension: Int?
-    @Option(help: "Use the first so many of the model's layers.")
-    var layers: Int?
+    @OptionGroup var depth: DepthOptions
     @Option(help: "bm25, or another model folder, to compare with.")
     var baseline: String?
     @Option(help: "A JSON Lines file that is written: each query's id and metrics.")
@@ -74,17 +73,11 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
     }
 
-    /// The model in a folder, or its first layers.
-    private func open(_ model: String) throws -> Embedder {
-        let embedder = try Embedder(contentsOf: URL(path: model))
-        return try layers.map(embedder.keepingLayers) ?? embedder
-    }
-
     private func correlate(on dataset: SimilarityDataset) async throws {
         var systems: [(name: String, report: SimilarityReport)] = []
         for name in [model] + (baseline.map { [$0] } ?? []) {
             let report = try await Evaluator.similarity(
-                open(name),
+                depth.open(name),
                 on: dataset,
                 dimension: dimension,
                 compute: common.compute
@@ -100,7 +93,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         on dataset: RetrievalDataset,
         by modes: [EvaluatedMode]
     ) async throws -> [RetrievalReport] {
-        let embedder = try open(model)
+        let embedder = try depth.open(model)
         if modes == [.dense] {
             return [
                 try await Evaluator.retrieval(
