@@ -184,6 +184,22 @@ import Testing
         #expect(index.count == 800 && index.current.sealedParts <= 2)
     }
 
+    @Test func `where a limit keeps graphs apart, changes don't wait for fewer`() async throws {
+        var maintenance = Self.maintenance
+        maintenance.mergeLimit = 100 * 4 * Self.dimension
+        let index = try VectorIndex(dimension: Self.dimension, kind: .hnsw, maintenance: maintenance)
+        for first in stride(from: 0, to: 900, by: 90) {
+            let ids = (first..<first + 90).map { Int64($0) }
+            try await index.add(clustered(90, Self.dimension, seed: UInt64(first)), ids: ids)
+        }
+        await index.settle()
+        #expect(index.current.graphs == 10)
+        #expect(!index.lacksRoom)
+        let free = try VectorIndex(dimension: Self.dimension, kind: .hnsw, maintenance: Self.maintenance)
+        free.state.withLock { $0 = index.current }
+        #expect(free.lacksRoom)
+    }
+
     @Test func `who is stopped while it compacts leaves the index as it was`() async throws {
         let index = try VectorIndex(dimension: Self.dimension, kind: .hnsw, maintenance: Self.maintenance)
         for first in [0, 3000] {

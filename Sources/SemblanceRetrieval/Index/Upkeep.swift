@@ -36,9 +36,6 @@ final class Upkeep: Sendable {
     private let state = Mutex(State())
     private let pressed = Atomic(false)
 
-    /// Changes wait also where there are more sealed parts, or more graphs: each of these takes a search long.
-    static let (mostParts, mostGraphs) = (24, 5)
-
     /// Why some work failed that hasn't succeeded since.
     var failure: (any Error)? {
         let inOrder = Lane.allCases.map(Work.building) + [.committing, .flushing]
@@ -128,10 +125,7 @@ final class Upkeep: Sendable {
 
     /// Suspends while more than a full tail waits to be sealed, or there are too many segments, and somebody works on it.
     func waitForRoom(in index: VectorIndex) async {
-        while index.current.unsealedRows > index.maintenance.sealingCount
-            || index.current.sealedParts > Self.mostParts || index.current.graphs > Self.mostGraphs,
-            state.withLock({ $0.isAtWork })
-        {
+        while index.lacksRoom, state.withLock({ $0.isAtWork }) {
             pressed.store(true, ordering: .relaxed)
             await waitForStep()
         }
@@ -168,6 +162,17 @@ extension VectorIndex {
                 Task.detached { await self.work(lane) }
             }
         }
+    }
+
+    /// Changes wait also where there are more sealed parts, or more graphs: each of these takes a search long.
+    private static let (mostParts, mostGraphs) = (24, 5)
+
+    /// Whether so much waits for the background that changes wait, too.
+    var lacksRoom: Bool {
+        let state = current
+        if state.unsealedRows > maintenance.sealingCount { return true }
+        // Where a limit keeps segments apart, waiting would not make them fewer.
+        return (state.sealedParts > Self.mostParts || state.graphs > Self.mostGraphs) && next(.merging) != nil
     }
 
     private func work(_ lane: Upkeep.Lane) async {
