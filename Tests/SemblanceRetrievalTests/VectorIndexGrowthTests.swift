@@ -1,6 +1,7 @@
 import Foundation
 import SemblanceNumerics
 import SemblanceTestSupport
+import Synchronization
 import Testing
 
 @testable import SemblanceRetrieval

@@ -305,14 +305,7 @@ import Testing
             from: Data(contentsOf: fixtures.appending(path: "nesting_steps.json"))
         )
         let expected = part == .dimensions ? golden.dimensions : part == .layers ? golden.layers : golden.both
-        var configuration = TrainingConfiguration(epochs: expected.losses.count, batchSize: 24, learningRate: 1e-3)
-        configuration.optimizer = OptimizerConfiguration(rule: .adamW)
-        configuration.optimizer.weightDecay = 0
-        configuration.objective.temperature.value = 0.05
-        configuration.objective.masksDuplicates = false
-        configuration.objective.masksGroups = false
-        configuration.warmup = 0
-        configuration.dropout = 0
+        var configuration = goldenConfiguration(steps: expected.losses.count)
         if part != .layers { configuration.objective.nesting.dimensions = [32, 16, 8] }
         if part != .dimensions { configuration.objective.nesting.layers = [0, 1] }
         let pairs = golden.rows.map { TrainingPair(anchor: $0[0], positive: $0[1]) }

@@ -38,3 +38,16 @@ func copyingCheckpoints(
     }
     return (weights, copies.withLock { $0 })
 }
+
+/// What sentence-transformers does where nothing is random: AdamW without decay, all 24 rows in each step.
+func goldenConfiguration(steps: Int) -> TrainingConfiguration {
+    var configuration = TrainingConfiguration(epochs: steps, batchSize: 24, learningRate: 1e-3)
+    configuration.optimizer = OptimizerConfiguration(rule: .adamW)
+    configuration.optimizer.weightDecay = 0
+    configuration.objective.temperature.value = 0.05
+    configuration.objective.masksDuplicates = false
+    configuration.objective.masksGroups = false
+    configuration.warmup = 0
+    configuration.dropout = 0
+    return configuration
+}

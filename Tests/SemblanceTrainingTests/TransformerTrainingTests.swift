@@ -35,14 +35,8 @@ import Testing
 
     /// The golden run's settings: all rows in each step, so that their order says nothing.
     func settings() -> TrainingConfiguration {
-        var configuration = TrainingConfiguration(epochs: 20, batchSize: 24, learningRate: 1e-3)
-        configuration.optimizer = OptimizerConfiguration(rule: .adamW)
+        var configuration = goldenConfiguration(steps: 20)
         configuration.optimizer.weightDecay = 0.01
-        configuration.objective.temperature.value = 0.05
-        configuration.objective.masksDuplicates = false
-        configuration.objective.masksGroups = false
-        configuration.warmup = 0
-        configuration.dropout = 0
         return configuration
     }
 
