@@ -83,8 +83,8 @@ final class Upkeep: Sendable {
         }
     }
 
-    /// The numbers of the parts that are being built into others.
-    var claimed: Set<Int> { state.withLock { $0.claimed } }
+    /// Whether `choose` would choose parts, given those that are being built into others.
+    func finds(_ choose: (Set<Int>) -> [Part]?) -> Bool { state.withLock { choose($0.claimed) != nil } }
 
     /// A step with some parts is done, or failed; who waits for room looks again.
     func release(_ parts: [Part]) {
@@ -184,7 +184,7 @@ extension VectorIndex {
                         // What is sealed may be merged, and the other way round.
                         keepUp()
                     }
-                    if lane == .merging { try await upkeep.rest { next(lane, but: upkeep.claimed) != nil } }
+                    if lane == .merging { try await upkeep.rest { upkeep.finds { next(lane, but: $0) } } }
                 } while lane == .merging && upkeep.relax()
                 // Old parts were large, and the C library keeps some of what they leave.
                 if upkeep.isLast(lane) { semblance_heap_trim() }
