@@ -221,14 +221,17 @@ extension VectorIndex {
         return places?.map { parts[$0] }
     }
 
+    /// As many are linked within a second or two.
+    private static let fewVectors = 20_000
+
     /// Builds some parts into one, in the background, and puts that in their place.
     private func rebuild(_ old: [Part], in lane: Upkeep.Lane) async throws {
         defer { upkeep.release(old) }
         let builders = Workers.shared(threads: maintenance.threads)
-        let (time, patience) = lane == .sealing ? (SpareTime.short, 0.5) : (.long, nil)
-        let built = try await time.run { [self] goOn in
+        let isLong = lane == .merging && old.reduce(0) { $0 + $1.live.count } > Self.fewVectors
+        let built = try await (isLong ? SpareTime.long : .short).run { [self] goOn in
             try withoutActuallyEscaping(goOn) { goOn in
-                try BuildTurn.shared.run(patience: patience) {
+                try BuildTurn.shared.run(patience: isLong ? nil : 0.5) {
                     var builder = builder(folder: folder, workers: builders)
                     builder.between = {
                         try goOn()
