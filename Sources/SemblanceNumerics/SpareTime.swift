@@ -41,7 +41,7 @@ package struct SpareTime: Sendable {
                 let isBegun = Once()
                 idle.submit {
                     var (began, used) = (ContinuousClock.now, Self.threadTime())
-                    while Self.threadTime() - used < patience / 4 {}
+                    while !isBegun.hasBegun, Self.threadTime() - used < patience / 4 {}
                     guard isBegun.begin() else { return }
                     leave(
                         Swift.Result {
@@ -67,7 +67,8 @@ package struct SpareTime: Sendable {
 
     private final class Once: Sendable {
         private let isBegun = Atomic(false)
-        /// Whether nobody has begun.
+        var hasBegun: Bool { isBegun.load(ordering: .relaxed) }
+        /// Whether nobody had begun before.
         func begin() -> Bool { !isBegun.exchange(true, ordering: .acquiringAndReleasing) }
     }
 
