@@ -1,4 +1,5 @@
 import SemblanceNumerics
+import SemblanceTestSupport
 
 @testable import SemblanceRetrieval
 
@@ -20,5 +21,23 @@ extension VectorIndex {
             found[id] = IndexEntry(vector: try part.vector(slot), payload: try part.payload(slot))
         }
         return found
+    }
+}
+
+extension VectorIndex {
+    /// Opens an index for changes, on one thread.
+    static func open(
+        at path: String,
+        on disk: SimulatedDisk,
+        maintenance: MaintenanceConfiguration
+    ) throws -> VectorIndex {
+        try open(
+            at: path,
+            readOnly: false,
+            durability: .everyWrite,
+            maintenance: maintenance,
+            options: ComputeOptions(threads: 1),
+            files: disk
+        ).index
     }
 }

@@ -38,14 +38,7 @@ import Testing
     }
 
     private func open(_ disk: SimulatedDisk) throws -> VectorIndex {
-        try VectorIndex.open(
-            at: Self.path,
-            readOnly: false,
-            durability: .everyWrite,
-            maintenance: Self.maintenance,
-            options: ComputeOptions(threads: 1),
-            files: disk
-        ).index
+        try VectorIndex.open(at: Self.path, on: disk, maintenance: Self.maintenance)
     }
 
     /// Puts in 600 vectors, replaces some again and again, and removes others; returns what there should be.
