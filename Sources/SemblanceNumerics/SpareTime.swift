@@ -14,7 +14,7 @@ package struct SpareTime: Sendable {
     private let patience: Duration
 
     /// For small pieces of work: these don't wait for long ones.
-    package static let short = SpareTime(patience: .milliseconds(20))
+    package static let short = SpareTime(patience: .milliseconds(5))
     /// For what may take minutes.
     package static let long = SpareTime(patience: .milliseconds(100))
 
