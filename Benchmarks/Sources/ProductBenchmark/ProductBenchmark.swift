@@ -19,7 +19,9 @@ import Foundation
 
     func run() throws {
         for threads in threads {
-            guard let workers = semblance_workers_create(Int32(threads)) else { throw ExitCode.failure }
+            guard let workers = semblance_workers_create(Int32(threads), SEMBLANCE_PRIORITY_NORMAL) else {
+                throw ExitCode.failure
+            }
             defer { semblance_workers_destroy(workers) }
             openblas_set_num_threads(Int32(threads))
             for weight in weights {
