@@ -229,36 +229,78 @@ import Testing
     @Test func `who builds for long lets others through, one at a time`() {
         let (turn, log) = (BuildTurn(), Log())
         let done = DispatchGroup()
-        turn.run {
+        turn.run { pass in
             for name in ["a", "b"] {
                 DispatchQueue.global().async(group: done) {
                     log.add("\(name) comes")
-                    turn.run { log.add("\(name) builds") }
+                    turn.run { _ in log.add("\(name) builds") }
                 }
                 wait(for: "\(name) comes", in: log)
             }
             usleep(20_000)
             #expect(log.count == 2)
-            while log.count < 4 { turn.pass() }
+            while log.count < 4 { pass() }
             // Nobody waits: it goes on.
-            turn.pass()
+            pass()
         }
         done.wait()
         #expect(["a builds, b builds", "b builds, a builds"].contains(log.suffix(2)))
     }
 
-    @Test func `who is impatient goes on beside the one that has the turn`() {
+    @Test func `who is impatient goes on beside the one that has the turn, and doesn't give it away`() {
         let (turn, log) = (BuildTurn(), Log())
         let done = DispatchGroup()
-        turn.run {
-            DispatchQueue.global().async(group: done) {
-                turn.run(patience: 0.02) { log.add("beside") }
-                turn.run { log.add("after") }
+        turn.run { _ in
+            onThread(of: done) {
+                turn.run(patience: 0.02) { pass in
+                    log.add("beside")
+                    wait(for: "another comes", in: log)
+                    for _ in 0..<20 {
+                        usleep(2000)
+                        pass()
+                    }
+                    log.add("over")
+                }
             }
             wait(for: "beside", in: log)
+            onThread(of: done) {
+                log.add("another comes")
+                turn.run { _ in log.add("another builds") }
+            }
+            wait(for: "over", in: log)
             log.add("end")
         }
         done.wait()
-        #expect(log.suffix(3) == "beside, end, after" && log.count == 3)
+        #expect(log.suffix(5) == "beside, another comes, over, end, another builds")
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `who passes the turn on gets it back, though the other's patience is just over`() {
+        let (turn, round) = (BuildTurn(), DispatchSemaphore(value: 0))
+        let done = DispatchGroup()
+        let rounds = 5000
+        onThread(of: done) {
+            for _ in 0..<rounds {
+                round.wait()
+                turn.run(patience: 0.0001) { _ in }
+            }
+        }
+        for number in 0..<rounds {
+            turn.run { pass in
+                round.signal()
+                let end = ContinuousClock.now + .microseconds(100 + number % 200)
+                while ContinuousClock.now < end {}
+                pass()
+            }
+        }
+        done.wait()
+    }
+
+    private func onThread(of group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+        group.enter()
+        Thread.detachNewThread {
+            body()
+            group.leave()
+        }
     }
 }

@@ -11,14 +11,16 @@ final class BuildTurn: @unchecked Sendable {
 
     /// Runs `body` when it is the caller's turn, or after so many seconds beside who has it and gets no time to go on;
     /// blocks until then.
-    func run<Result>(patience: Double? = nil, _ body: () throws -> Result) rethrows -> Result {
+    ///
+    /// - Parameter body: calls its argument now and then, which lets one of those through who wait.
+    func run<Result>(patience: Double? = nil, _ body: (_ pass: () -> Void) throws -> Result) rethrows -> Result {
         let isOurs = condition.withLock { take(before: patience.map { Date(timeIntervalSinceNow: $0) }) }
         defer { if isOurs { condition.withLock { give() } } }
-        return try body()
+        // Who goes on beside another has no turn to give away.
+        return try body { if isOurs { pass() } }
     }
 
-    /// Lets one of those through who wait; only from within ``run(patience:_:)``.
-    func pass() {
+    private func pass() {
         condition.withLock {
             guard waiting > 0 else { return }
             give()
@@ -36,7 +38,8 @@ final class BuildTurn: @unchecked Sendable {
                 condition.wait()
                 continue
             }
-            if !condition.wait(until: end) { return false }
+            // Who passes the turn on waits for who wants it: that one takes it, though its time may just be over.
+            if !condition.wait(until: end), isTaken { return false }
         }
         isTaken = true
         turns += 1

@@ -231,14 +231,16 @@ extension VectorIndex {
         let isLong = lane == .merging && old.reduce(0) { $0 + $1.live.count } > Self.fewVectors
         let built = try await (isLong ? SpareTime.long : .short).run { [self] goOn in
             try withoutActuallyEscaping(goOn) { goOn in
-                try BuildTurn.shared.run(patience: isLong ? nil : 0.5) {
-                    var builder = builder(folder: folder, workers: builders)
-                    builder.between = {
-                        try goOn()
-                        BuildTurn.shared.pass()
-                    }
-                    return try builder.grow(old, number: newNumber()) { part in
-                        !maintenance.isWorn(slots: part.live.slots, live: part.live.count)
+                try BuildTurn.shared.run(patience: isLong ? nil : 0.5) { pass in
+                    try withoutActuallyEscaping(pass) { pass in
+                        var builder = builder(folder: folder, workers: builders)
+                        builder.between = {
+                            try goOn()
+                            pass()
+                        }
+                        return try builder.grow(old, number: newNumber()) { part in
+                            !maintenance.isWorn(slots: part.live.slots, live: part.live.count)
+                        }
                     }
                 }
             }
