@@ -53,6 +53,9 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
         var canGrow = false
         /// Whether it is being built into another.
         var isClaimed = false
+
+        /// Whether more than this share is removed.
+        func isWorn(beyond share: Double) -> Bool { Double(slots - live) > share * Double(slots) }
     }
 
     /// A part of which so much is removed is built anew even where changes wait for that.
@@ -63,11 +66,6 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
     /// too many graphs: each costs a search about as much as half of a large one.
     private static let shareOfGraph = 8
 
-    /// Whether more than ``removedShare`` is removed.
-    func isWorn(slots: Int, live: Int) -> Bool { Double(slots - live) > removedShare * Double(slots) }
-
-    private func isWorn(_ part: Size) -> Bool { isWorn(slots: part.slots, live: part.live) }
-
     /// The parts, by their places, that should be sealed together next; `nil` where there is nothing to seal: closed tails,
     /// and a graph that takes them, where there is one.
     func nextSealing(_ parts: [Size], bytesOfVector: Int) -> [Int]? {
@@ -76,7 +74,7 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
         let fresh = closed.reduce(0) { $0 + parts[$1].live }
         let growing = parts.indices.filter { place in
             let part = parts[place]
-            return part.canGrow && !part.isClaimed && !isWorn(part)
+            return part.canGrow && !part.isClaimed && !part.isWorn(beyond: removedShare)
                 && part.live + fresh <= Self.tailsOfGraph * sealingCount
                 && fits([place] + closed, of: parts, bytesOfVector)
         }
@@ -104,16 +102,13 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
 
     /// A segment with too much removed, what is small beside it, and a graph that takes both, where there is one.
     private func worn(beyond share: Double, among sealed: [Int], of parts: [Size], _ bytesOfVector: Int) -> [Int]? {
-        let worn = sealed.first {
-            Double(parts[$0].slots - parts[$0].live) > share * Double(parts[$0].slots)
-                && fits([$0], of: parts, bytesOfVector)
-        }
+        let worn = sealed.first { parts[$0].isWorn(beyond: share) && fits([$0], of: parts, bytesOfVector) }
         guard let worn else { return nil }
         let live = parts[worn].live
         let small = sealed.filter { $0 == worn || parts[$0].live <= live / 4 }
         let takers = sealed.filter { place in
             let part = parts[place]
-            return parts[worn].canGrow && part.canGrow && !isWorn(part) && !small.contains(place)
+            return parts[worn].canGrow && part.canGrow && !part.isWorn(beyond: removedShare) && !small.contains(place)
                 && part.live <= live * Self.shareOfGraph
         }
         let taker = takers.max { parts[$0].live < parts[$1].live }
@@ -148,5 +143,11 @@ public struct MaintenanceConfiguration: Hashable, Sendable, Codable {
             if fits(places, of: parts, bytesOfVector) { return places }
         }
         return nil
+    }
+}
+
+extension MaintenanceConfiguration.Size {
+    init(_ part: Part) {
+        self.init(slots: part.live.slots, live: part.live.count, isTail: part.isTail, canGrow: part.canGrow)
     }
 }

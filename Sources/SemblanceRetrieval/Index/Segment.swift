@@ -31,6 +31,9 @@ internal import Synchronization
     /// How many times the hits asked for are compared again by their vectors, where the kind doesn't say.
     let usualOversampling: Int
 
+    /// Whether ``init(growing:to:buildEffort:workers:between:parts:)`` takes it: a graph of vectors.
+    let canGrow: Bool
+
     private init(_ handle: OpaquePointer, full: FullVectors?) {
         unsafe self.handle = handle
         serial = Self.nextSerial.add(1, ordering: .relaxed).oldValue
@@ -44,6 +47,8 @@ internal import Synchronization
         lists = about.lists
         isOrdered = about.ordered
         hasRepeats = about.repeats
+        canGrow =
+            unsafe structure == SEMBLANCE_INDEX_HNSW && full == nil && semblance_index_rows(handle).base != nil
         // Signs tell little.
         usualOversampling = about.code_bytes * 8 <= dimension ? 20 : 4
     }
@@ -242,9 +247,6 @@ extension Segment {
         }
         unsafe self.init(handle, full: full)
     }
-
-    /// Whether ``init(growing:to:buildEffort:workers:between:parts:)`` takes it.
-    var canGrow: Bool { unsafe structure == SEMBLANCE_INDEX_HNSW && full == nil && rows.base != nil }
 
     /// A copy of a graph of vectors, and more vectors that come part by part, linked into it. One whose id is there already
     /// replaces the other, which keeps its slot.

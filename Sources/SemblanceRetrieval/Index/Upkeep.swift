@@ -202,15 +202,11 @@ extension VectorIndex {
     private func next(_ lane: Upkeep.Lane, but claimed: Set<Int> = []) -> [Part]? {
         let parts = current.parts
         let sizes = parts.enumerated().map { place, part in
-            MaintenanceConfiguration.Size(
-                slots: part.live.slots,
-                live: part.live.count,
-                isTail: part.isTail,
-                // A tail that isn't the last one takes no rows; one that is full takes none either.
-                isClosed: part.isClosed || place + 1 < parts.count,
-                canGrow: part.canGrow,
-                isClaimed: claimed.contains(part.number)
-            )
+            var size = MaintenanceConfiguration.Size(part)
+            // A tail that isn't the last one takes no rows; one that is full takes none either.
+            size.isClosed = part.isClosed || place + 1 < parts.count
+            size.isClaimed = claimed.contains(part.number)
+            return size
         }
         let places =
             switch lane {
@@ -238,8 +234,8 @@ extension VectorIndex {
                             try goOn()
                             pass()
                         }
-                        return try builder.grow(old, number: newNumber()) { part in
-                            !maintenance.isWorn(slots: part.live.slots, live: part.live.count)
+                        return try builder.grow(old, number: newNumber()) {
+                            !MaintenanceConfiguration.Size($0).isWorn(beyond: maintenance.removedShare)
                         }
                     }
                 }
