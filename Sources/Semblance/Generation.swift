@@ -77,6 +77,15 @@ final class Generation: Sendable {
     private enum Attribute {
         static let model = "model"
         static let configuration = "configuration"
+
+        static func all(model: String, configuration: SearchConfiguration) throws -> [String: String] {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            return [
+                Self.model: model,
+                Self.configuration: String(decoding: try encoder.encode(configuration), as: UTF8.self),
+            ]
+        }
     }
 
     static func create(
@@ -90,17 +99,12 @@ final class Generation: Sendable {
     ) throws -> Generation {
         try configuration.validate()
         let fingerprint = try place.models.write(embedder, as: layout.model)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
         let vectors = try VectorIndex.create(
             at: place(layout.vectors),
             dimension: embedder.dimension,
             metric: configuration.metric,
             kind: configuration.kind,
-            attributes: [
-                Attribute.model: fingerprint,
-                Attribute.configuration: String(decoding: encoder.encode(configuration), as: UTF8.self),
-            ],
+            attributes: Attribute.all(model: fingerprint, configuration: configuration),
             durability: durability,
             maintenance: maintenance,
             options: compute,
@@ -160,6 +164,17 @@ final class Generation: Sendable {
         try generation.read(workers: Workers.shared(threads: compute.threads))
         if !readOnly { generation.keepUp() }
         return generation
+    }
+
+    /// Makes what is there now the first generation of another place. Words are read from the documents there.
+    func write(to place: SearchPlace) throws {
+        let layout = SearchLayout(generation: 1)
+        let fingerprint = try place.models.write(embedder, as: layout.model)
+        try vectors.writeNow(
+            to: URL(filePath: place(layout.vectors)),
+            attributes: Attribute.all(model: fingerprint, configuration: configuration)
+        )
+        try layout.write(to: place, fingerprint: fingerprint)
     }
 
     /// Ends the changes; what isn't saved of the words is.

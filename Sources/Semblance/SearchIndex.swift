@@ -297,6 +297,30 @@ public final class SearchIndex: Sendable {
         }
     }
 
+    /// Writes the index as it is now, with its model, into a folder of its own: a backup of one that goes on being searched
+    /// and changed.
+    ///
+    /// The copy has every change that returned before this was called, and those under way as a whole or not at all. An
+    /// index that was opened for reading, while another process writes, is copied as it was read.
+    ///
+    /// - Parameter folder: what isn't there yet; complete or not there, whatever happens on the way, and on the disk when
+    ///   this returns.
+    /// - Throws: ``SearchIndexError`` with code `.exists` where there is something already; ``FileError`` or
+    ///   ``RetrievalError`` with code `.fileSystem` where it can't be written, `.damagedFile` where a file of this index is.
+    /// - Complexity: O(bytes of the index), on one thread of low priority.
+    public func write(to folder: URL) async throws {
+        if FileManager.default.fileExists(atPath: folder.path) {
+            throw SearchIndexError(
+                code: .exists,
+                message: "\(folder.path) exists already: name a folder that isn't there yet"
+            )
+        }
+        let generation = current
+        try await Workers.maintenance.run { _ in
+            try AtomicFolder.write(to: folder, overwriting: false) { try generation.write(to: SearchPlace($0)) }
+        }
+    }
+
     /// Ends the changes and lets go of the folder; see ``VectorIndex/close()``.
     public func close() async throws { try await current.close() }
 
@@ -328,7 +352,7 @@ public struct SearchIndexError: Error, Hashable, Sendable, CustomStringConvertib
         public static let notAnIndex = Code(name: "notAnIndex")
         /// A file is damaged or belongs to another index or model.
         public static let mismatch = Code(name: "mismatch")
-        /// There is an index already.
+        /// There is an index, or something else, already.
         public static let exists = Code(name: "exists")
         /// A document is too large, or its fields are.
         public static let unusableDocument = Code(name: "unusableDocument")

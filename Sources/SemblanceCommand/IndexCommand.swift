@@ -8,7 +8,7 @@ struct IndexCommand: AsyncParsableCommand {
         abstract: "Makes search indexes, and changes and looks after them.",
         subcommands: [
             IndexBuildCommand.self, IndexAddCommand.self, IndexRemoveCommand.self, IndexCompactCommand.self,
-            IndexStatsCommand.self, IndexVerifyCommand.self, IndexRepairCommand.self,
+            IndexStatsCommand.self, IndexBackupCommand.self, IndexVerifyCommand.self, IndexRepairCommand.self,
         ]
     )
 }
@@ -151,6 +151,25 @@ struct IndexStatsCommand: AsyncParsableCommand {
         let opened = try SearchIndex.open(at: URL(path: index), readOnly: true, compute: common.compute)
         let statistics = try opened.statistics()
         try common.console.result(statistics) { statistics.description }
+    }
+}
+
+struct IndexBackupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup",
+        abstract: "Copies an index as it is now, also while another process changes it."
+    )
+
+    @Argument(help: "An index folder.")
+    var index: String
+    @Option(help: "The folder the copy is written to; it may not be there yet.")
+    var output: String
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let opened = try SearchIndex.open(at: URL(path: index), readOnly: true, compute: common.compute)
+        try await opened.write(to: URL(path: output))
+        try common.console.result(["count": opened.count]) { "\(opened.count) documents, written to \(output)" }
     }
 }
 

@@ -277,7 +277,7 @@ extension VectorIndex {
     /// - Parameter url: what isn't there yet, or the folder of an index that nobody has open, which is replaced.
     /// - Throws: ``RetrievalError`` with code `.fileSystem`; what was there is still there then.
     public func write(to url: URL) async throws {
-        try await workers.run { _ in try self.writeNow(to: url) }
+        try await Workers.maintenance.run { _ in try self.writeNow(to: url) }
     }
 
     /// As above, blocking the calling thread.
