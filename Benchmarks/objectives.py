@@ -6,7 +6,8 @@ ROWS.json: {"encoder": [flags of `semblance train`], "evaluation": [flags of `se
 {"configuration": {…}, "limit": pairs}}, "rows": [{"name": …, "configuration": {…}, "choices": [{…}, …], "files": KIND, "sets":
 {NAME: {"configuration": {…}}}}, …]}. Configurations are those of `semblance train --configuration`; a set's, a row's, a row's
 for a set and a choice's are laid over each other. A row may have an encoder and an evaluation of its own, or a "model" that is
-not trained, and a "count" of seeds. The first row is the plain one that all others are tested against. {minilm} and {data} stand for the folders.
+not trained, and a "count" of seeds. The first row is the plain one that all others are tested against. {minilm} and {data} stand for the folders,
+{minilm-48} for a MiniLM that reads 48 tokens of a text.
 
 Rows are compared on parts cut from the training pairs: each seed holds out other anchors, none of which is in a training
 row. The first of a row's choices is the paper's; the one that is best on the first part goes on. --confirm trains on all
@@ -21,7 +22,7 @@ can be cut into pieces with --seconds.
   --against NAME         the row that the others are tested against
   --seeds 3   --seconds N (no run begins later)   --semblance COMMAND
 """
-import argparse, functools, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
+import argparse, functools, glob, hashlib, json, os, random, re, shutil, subprocess, sys, tempfile, time
 import numpy as np
 
 parser = argparse.ArgumentParser(usage=__doc__)
@@ -369,7 +370,21 @@ def filled(value):
         return {key: filled(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [filled(inner) for inner in value]
-    return value.replace("{minilm}", options.minilm).replace("{data}", options.data) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"\{minilm-(\d+)\}", lambda match: cut_minilm(int(match[1])), value)
+    return value.replace("{minilm}", options.minilm).replace("{data}", options.data)
+
+
+def cut_minilm(length):
+    """A copy of MiniLM that reads so many tokens of a text."""
+    folder = os.path.abspath(f"{options.results}/minilm-{length}")
+    settings = f"{folder}/sentence_bert_config.json"
+    if not os.path.exists(settings):
+        shutil.copytree(options.minilm, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("sentence_bert_config.json"))
+        with open(settings, "w") as file:
+            json.dump({"max_seq_length": length, "do_lower_case": False}, file)
+    return folder
 
 
 class Table:

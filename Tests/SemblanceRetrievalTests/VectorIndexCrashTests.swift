@@ -259,6 +259,8 @@ extension SimulatedDisk {
             }
             if life.pick(0..<3) == 0 { try life.kill() } else { try life.losePower() }
         }
+        // What its background still holds when the tests end would be taken for a leak.
+        await life.index.settle()
     }
 
     /// Of a tail and a segment that a replay brings back together, sealing one must not take the other.
