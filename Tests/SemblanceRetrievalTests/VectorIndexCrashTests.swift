@@ -140,6 +140,9 @@ private struct IndexLife {
         try open(disk.kill(), among: [entries])
     }
 
+    /// Waits for the background: what that still holds when the tests end would be taken for a leak.
+    func end() async { await index.settle() }
+
     /// The process ends.
     mutating func kill() throws {
         // What a sync that failed took out of the journal is in the memory alone until the disk works again.
@@ -259,8 +262,7 @@ extension SimulatedDisk {
             }
             if life.pick(0..<3) == 0 { try life.kill() } else { try life.losePower() }
         }
-        // What its background still holds when the tests end would be taken for a leak.
-        await life.index.settle()
+        await life.end()
     }
 
     /// Of a tail and a segment that a replay brings back together, sealing one must not take the other.
@@ -288,6 +290,7 @@ extension SimulatedDisk {
                 #expect(index.count == count, "operation \(operation), \(round)")
                 life.disk = life.disk.kill()
             }
+            await life.end()
         }
     }
 
@@ -315,6 +318,7 @@ extension SimulatedDisk {
                     if operation % 3 > 0 { try life.losePower() }
                     try await life.step()
                     try life.losePower()
+                    await life.end()
                 } catch {
                     Issue.record("operation \(operation), lasting \(isLasting): \(error)")
                     return
