@@ -37,6 +37,7 @@ private struct IndexLife {
     let isQuiet: Bool
     private var made: UInt64 = 0
     private var past: [String] = []
+    private var killed: [VectorIndex] = []
 
     static func maintenance(_ random: inout RandomStream) -> MaintenanceConfiguration {
         var maintenance = MaintenanceConfiguration()
@@ -140,8 +141,9 @@ private struct IndexLife {
         try open(disk.kill(), among: [entries])
     }
 
-    /// Waits for the background: what that still holds when the tests end would be taken for a leak.
-    func end() async { await index.settle() }
+    /// Waits for the background, also of those that were killed: what it still holds when the tests end would be taken
+    /// for a leak.
+    func end() async { for index in killed + [index] { await index.settle() } }
 
     /// The process ends.
     mutating func kill() throws {
@@ -160,6 +162,7 @@ private struct IndexLife {
 
     private mutating func open(_ found: SimulatedDisk, among possible: [Entries]) throws {
         past += disk.history + ["--- \(found.names.count) names"]
+        killed.append(index)
         let before = entries
         disk = found
         for isReadOnly in [true, false] {
