@@ -121,7 +121,7 @@ let package = Package(
         tests(of: "SemblanceEvaluation", ["SemblanceEvaluation"], resources: [.copy("Fixtures")]),
         tests(of: "SemblanceTraining", ["SemblanceTraining"], resources: [.copy("Fixtures")]),
         tests(of: "Semblance", ["Semblance"], resources: [.copy("Fixtures")]),
-        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance"]),
+        tests(of: "SemblanceCommand", ["SemblanceCommand", "Semblance", argumentParser]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17,

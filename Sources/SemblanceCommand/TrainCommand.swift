@@ -55,7 +55,7 @@ struct TrainCommand: AsyncParsableCommand {
     var warmup: Double?
     @Option(help: "Train low-rank updates of this rank beside the model's weights (LoRA).")
     var lora: Int?
-    @Option(help: "Leave the embeddings and so many layers as they are.")
+    @Option(help: "Leave the embeddings and so many layers as they are; 0: the embeddings alone.")
     var freezeLayers: Int?
     @Option(help: "Train bottleneck adapters of this width beside the model's weights.")
     var adapter: Int?
@@ -214,7 +214,7 @@ struct TrainCommand: AsyncParsableCommand {
         }
     }
 
-    private func trainingConfiguration() throws -> TrainingConfiguration {
+    func trainingConfiguration() throws -> TrainingConfiguration {
         var settings = preset.map { TrainingConfiguration($0) } ?? .init()
         if let configuration {
             settings = try TrainingConfiguration(contentsOf: URL(path: configuration), over: settings)
@@ -228,7 +228,10 @@ struct TrainCommand: AsyncParsableCommand {
         if let schedule { settings.schedule = schedule }
         if let warmup { settings.warmup = warmup }
         if let lora { settings.tuning.lora = LoRAConfiguration(rank: lora) }
-        if let freezeLayers { settings.tuning.frozenLayers = freezeLayers }
+        if let freezeLayers {
+            settings.tuning.frozenLayers = freezeLayers
+            settings.tuning.freezesEmbeddings = true
+        }
         if let adapter { settings.tuning.adapterWidth = adapter }
         if let softPrompt { settings.tuning.softPromptLength = softPrompt }
         if headAlone { settings.tuning.trainsHeadAlone = true }
