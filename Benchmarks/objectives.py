@@ -3,11 +3,12 @@
 usage: objectives.py ROWS.json --data DATA --minilm FOLDER --results FOLDER [options]      Python 3 with numpy
 
 ROWS.json: {"encoder": [flags of `semblance train`], "evaluation": [flags of `semblance evaluate` and `embed`], "sets": {NAME:
-{"configuration": {…}, "limit": pairs}}, "rows": [{"name": …, "configuration": {…}, "choices": [{…}, …], "files": KIND, "sets":
+{"configuration": {…}, "limit": pairs, "encoder": …}}, "rows": [{"name": …, "configuration": {…}, "choices": [{…}, …], "files": KIND, "sets":
 {NAME: {"configuration": {…}}}}, …]}. Configurations are those of `semblance train --configuration`; a set's, a row's, a row's
 for a set and a choice's are laid over each other. A row may have an encoder and an evaluation of its own, or a "model" that is
-not trained, and a "count" of seeds. The first row is the plain one that all others are tested against. {minilm} and {data} stand for the folders,
-{minilm-48} for a MiniLM that reads 48 tokens of a text.
+not trained, a "count" of seeds, and a "first": the configuration of a round before, whose model is {first}. The first row is
+the plain one that all others are tested against. {minilm} and {data} stand for the folders, {minilm-48} for a MiniLM that
+reads 48 tokens of a text.
 
 Rows are compared on parts cut from the training pairs: each seed holds out other anchors, none of which is in a training
 row. The first of a row's choices is the paper's; the one that is best on the first part goes on. --confirm trains on all
@@ -16,14 +17,15 @@ DATA is the folder of the data sets; results are JSON Lines, and runs that are t
 can be cut into pieces with --seconds.
 
   --confirm              the dev part; without it the parts cut from train
-  --table                print the table of what is there, and run nothing
+  --table                print the table of what is there, and run nothing; what dev said beside the parts where it was asked
   --only NAME …          these rows   --sets NAME …   these sets
   --metric NAME          of the table: ndcg@10 unless said, or mrr@10, recall@1, recall@5, recall@10
   --against NAME         the row that the others are tested against
   --seeds 3   --seconds N (no run begins later)   --semblance COMMAND
 """
-import argparse, functools, glob, hashlib, json, os, random, re, shutil, subprocess, sys, tempfile, time
+import argparse, functools, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
 import numpy as np
+from sets import cut_model, lines, own_pairs, training_pairs, write
 
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("rows")
@@ -47,41 +49,9 @@ started = time.monotonic()
 # Data: what a set trains on and is asked.
 
 
-def lines(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def write(path, rows):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def content(document):
-    return ((document.get("title") or "") + " " + document["text"]).strip()
-
-
 @functools.cache
 def pairs_of(name):
-    """A retrieval set's training pairs: positives read as the corpus is indexed, and `id` names their document."""
-    documents = {d["_id"]: d for d in lines(f"{options.data}/{name}/corpus.jsonl")}
-    ids = {content(document): id for id, document in documents.items()}
-    rows = lines(f"{options.data}/{name}/train.jsonl")
-    for row in rows:
-        row.setdefault("id", ids.get(row["positive"]))
-        row |= {"title": documents[row["id"]].get("title"), "positive": content(documents[row["id"]]), "source": name}
-    return rows
-
-
-def own_pairs_of(name):
-    """The corpus' own pairs: title → document and sentence → document."""
-    for document in lines(f"{options.data}/{name}/corpus.jsonl"):
-        row = {"positive": content(document), "id": document["_id"], "source": name}
-        yield row | {"anchor": document["title"]}
-        for sentence in re.split(r"(?<=[.;])\s+", document["text"]):
-            if len(sentence) > 15:
-                yield row | {"anchor": sentence}
+    return training_pairs(options.data, name)
 
 
 def with_files(rows, files, names, generator):
@@ -145,7 +115,7 @@ def views(rows, names, generator):
 
 @file_kind
 def corpus(rows, names, generator):
-    return rows + [row for name in sorted(names) for row in own_pairs_of(name)]
+    return rows + [row for name in sorted(names) for row in own_pairs(options.data, name)]
 
 
 def sibling(row, groups, generator):
@@ -372,19 +342,8 @@ def filled(value):
         return [filled(inner) for inner in value]
     if not isinstance(value, str):
         return value
-    value = re.sub(r"\{minilm-(\d+)\}", lambda match: cut_minilm(int(match[1])), value)
+    value = re.sub(r"\{minilm-(\d+)\}", lambda match: cut_model(options.minilm, f"{options.results}/minilm-{match[1]}", int(match[1])), value)
     return value.replace("{minilm}", options.minilm).replace("{data}", options.data)
-
-
-def cut_minilm(length):
-    """A copy of MiniLM that reads so many tokens of a text."""
-    folder = os.path.abspath(f"{options.results}/minilm-{length}")
-    settings = f"{folder}/sentence_bert_config.json"
-    if not os.path.exists(settings):
-        shutil.copytree(options.minilm, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("sentence_bert_config.json"))
-        with open(settings, "w") as file:
-            json.dump({"max_seq_length": length, "do_lower_case": False}, file)
-    return folder
 
 
 class Table:
@@ -410,17 +369,19 @@ class Table:
     def run_of(self, name, row, choice, seed, part):
         """What decides a run's outcome."""
         configuration = laid_over(self.file["sets"][name]["configuration"], row.get("configuration", {}))
-        own = row.get("sets", {}).get(name, {})
+        own, whole = row.get("sets", {}).get(name, {}), self.file | self.file["sets"][name]
         configuration = laid_over(laid_over(configuration, own.get("configuration", {})), choice)
         run = {
-            "set": name, "part": part, "seed": seed, "encoder": row.get("encoder", self.file["encoder"]), "files": row.get("files", "pairs"),
-            "limit": row.get("limit", self.file["sets"][name].get("limit")),
+            "set": name, "part": part, "seed": seed, "encoder": row.get("encoder", whole["encoder"]), "files": row.get("files", "pairs"),
+            "limit": row.get("limit", whole.get("limit")),
             "configuration": laid_over(configuration, {"seed": 42 + seed + row.get("seeds", 0)}),
         }
         if "model" in row:
             run |= {"model": row["model"], "seed": seed if part == "cut" else 0, "encoder": [], "files": "pairs", "configuration": {}}
-        if row.get("evaluation", self.file.get("evaluation")):
-            run["evaluation"] = row.get("evaluation", self.file.get("evaluation"))
+        if "first" in row:
+            run["first"] = laid_over(run["configuration"], row["first"])
+        if row.get("evaluation", whole.get("evaluation")):
+            run["evaluation"] = row.get("evaluation", whole.get("evaluation"))
         return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16], run
 
     def found(self, name, row, choice, part):
@@ -482,16 +443,13 @@ class Table:
     def run(self, key, run, label):
         with tempfile.TemporaryDirectory() as folder:
             asked = SETS[run["set"]].prepare(folder, run["seed"], run["files"], run["limit"])
-            with open(f"{folder}/configuration.json", "w") as file:
-                # What guides and teachers say of the texts is the same for every row.
-                json.dump(filled(run["configuration"]) | {"embeddingCache": os.path.abspath(f"{options.results}/embeddings")}, file)
             report, model = {}, f"{folder}/model"
             if "model" in run:
                 model = filled(run["model"])
             else:
-                report = json.loads(semblance(
-                    "train", f"{folder}/train.jsonl", "--output", model, *filled(run["encoder"]),
-                    "--configuration", f"{folder}/configuration.json", "--json", "--quiet"))
+                if "first" in run:
+                    self.train(folder, "first", run["first"], run["encoder"])
+                report = self.train(folder, "model", run["configuration"], run["encoder"])
             values = SETS[run["set"]].measure(model, folder, asked, run.get("evaluation", []))
         result = {"key": key, "row": label, **run}
         result |= {name: report.get(name, 0) for name in ("pairs_per_second", "seconds", "steps", "loss")}
@@ -502,38 +460,58 @@ class Table:
             file.write(json.dumps(result) + "\n")
         print(f"{self.part} {run['set']} seed {run['seed']} {label}: {mean_of(result):.4f}", flush=True)
 
+    def train(self, folder, name, configuration, encoder):
+        """Trains the folder's model of this name on its pairs; the report."""
+        settings = json.dumps(filled(configuration)).replace("{first}", f"{folder}/first")
+        with open(f"{folder}/{name}.json", "w") as file:
+            # What guides and teachers say of the texts is the same for every row.
+            json.dump(json.loads(settings) | {"embeddingCache": os.path.abspath(f"{options.results}/embeddings")}, file)
+        return json.loads(semblance(
+            "train", f"{folder}/train.jsonl", "--output", f"{folder}/{name}", *filled(encoder),
+            "--configuration", f"{folder}/{name}.json", "--json", "--quiet"))
+
     # The table.
 
     def print(self):
         for name in self.sets():
-            print(f"\n**{name}**, {'dev' if options.confirm else 'parts cut from train'}\n")
-            print("| row | choice | metric (interval) | seeds | − plain (interval) | p | Holm | pairs/s |\n|---|---|---|---|---|---|---|---|")
-            plain, shown = None, []
-            rows = sorted(self.rows(name), key=lambda row: row["name"] != options.against)
-            for row in rows:
-                choice, remark = self.best_choice(name, row)
-                if choice is None:
-                    choice, remark = row["choices"][0], " (defaults; others not measured yet)"
-                results = self.found(name, row, choice, self.part)
-                if len(results) < self.seeds_of(row):
-                    continue
-                values = by_query(results)
-                entry = {"row": row["name"], "choice": words(choice or {}) + remark, "results": results, "values": values}
-                if plain is None:
-                    plain = values
-                elif len(values) == len(plain):
-                    entry["difference"] = values - plain
-                    entry["p"] = paired_test(values - plain)
-                shown.append(entry)
-            tested = sorted((entry for entry in shown if "p" in entry), key=lambda entry: entry["p"])
-            corrected = 0
-            for place, entry in enumerate(tested):
-                corrected = entry["holm"] = max(corrected, min(1, entry["p"] * (len(tested) - place)))
-            for entry in sorted(shown, key=lambda entry: -entry["values"].mean()):
-                print(self.line(entry))
+            dev = {} if options.confirm else {entry["row"]: entry for entry in self.entries(name, "dev")}
+            print(f"\n**{name}**, {'dev' if options.confirm else 'parts cut from train'}{', and dev' if dev else ''}\n")
+            header = "| row | choice | metric (interval) | seeds | − plain (interval) | p | Holm | pairs/s |"
+            header += " dev | − plain (interval) | Holm |" if dev else ""
+            print(header + "\n|" + "---|" * (header.count("|") - 1))
+            for entry in self.entries(name, self.part):
+                cells = self.cells(entry)
+                if dev:
+                    again = self.cells(dev[entry["row"]]) if entry["row"] in dev else [""] * len(cells)
+                    cells += [again[2], again[4], again[6]]
+                print(f"| {' | '.join(cells)} |")
+
+    def entries(self, name, part):
+        """The rows that are measured on a part, the best first, each tested against the first of the file."""
+        plain, shown = None, []
+        for row in sorted(self.rows(name), key=lambda row: row["name"] != options.against):
+            choice, remark = self.best_choice(name, row)
+            if choice is None:
+                choice, remark = row["choices"][0], " (defaults; others not measured yet)"
+            results = self.found(name, row, choice, part)
+            if len(results) < self.seeds_of(row):
+                continue
+            values = by_query(results)
+            entry = {"row": row["name"], "choice": words(choice or {}) + remark, "results": results, "values": values}
+            if plain is None:
+                plain = values
+            elif len(values) == len(plain):
+                entry["difference"] = values - plain
+                entry["p"] = paired_test(values - plain)
+            shown.append(entry)
+        tested = sorted((entry for entry in shown if "p" in entry), key=lambda entry: entry["p"])
+        corrected = 0
+        for place, entry in enumerate(tested):
+            corrected = entry["holm"] = max(corrected, min(1, entry["p"] * (len(tested) - place)))
+        return sorted(shown, key=lambda entry: -entry["values"].mean())
 
     @staticmethod
-    def line(entry):
+    def cells(entry):
         seeds = " ".join(f"{mean_of(result):.3f}" for result in entry["results"])
         test = ["", "", ""]
         if "p" in entry:
@@ -541,8 +519,7 @@ class Table:
             test = [f"{entry['difference'].mean():+.4f} ({low:+.4f} … {high:+.4f})".replace("-", "−"), *(f"{p:.5f}" if p < 0.001 else f"{p:.2g}" for p in (entry["p"], entry["holm"]))]
         low, high = interval(entry["values"])
         speed = float(np.median([result["pairs_per_second"] for result in entry["results"]]))
-        cells = [entry["row"], entry["choice"], f"{entry['values'].mean():.4f} ({low:.3f}–{high:.3f})", seeds, *test, f"{speed:,.0f}"]
-        return f"| {' | '.join(cells)} |"
+        return [entry["row"], entry["choice"], f"{entry['values'].mean():.4f} ({low:.3f}–{high:.3f})", seeds, *test, f"{speed:,.0f}"]
 
 
 def words(choice):
@@ -572,7 +549,7 @@ def mean_of(result):
 def by_query(results):
     """Each query's value: on dev the mean over seeds; on parts cut from train each seed has queries of its own."""
     values = list(map(values_of, results))
-    return np.mean(values, axis=0) if options.confirm else np.concatenate(values)
+    return np.mean(values, axis=0) if results[0]["part"] == "dev" else np.concatenate(values)
 
 
 def interval(values, resamples=2000):
