@@ -5,10 +5,11 @@ usage: forgetting.py DATA MODEL WORK [options]      Python 3 alone; needs `swift
 DATA holds onet-titles, jobtitle-esco, cranfield, scifact, wikiqa, flickr8k-captions, snli-small, medical-question-pairs.
 MODEL is the folder tuning starts from. WORK keeps what is done, so that a run that was stopped goes on where it was.
 
-Tuned on onet-titles: plainly, and with replayed pairs and pulled texts. Both are then interpolated with the start. Each
-model is evaluated on jobtitle-esco dev_unseen, which should gain, and on cranfield, scifact (train claims) and wikiqa dev,
-which should keep their nDCG@10; the mean over the queries of the three together comes with the 95 % interval of its
-difference from the start (paired bootstrap). Replayed pairs and pulled texts are of the other sets' training parts and of
+Tuned on onet-titles: plainly at temperatures 0.05 and 0.1; at 0.1 with pulled texts; and with replayed pairs beside them. The
+first and the third are then interpolated with the start. Each model is evaluated on jobtitle-esco dev_unseen, which should
+gain, and on cranfield, scifact (train claims) and wikiqa dev, which should keep their nDCG@10. 95 % intervals (paired
+bootstrap) are of the task's difference from plain tuning, and of the difference from the start of the mean over the queries
+of the three together. Replayed pairs and pulled texts are of the other sets' training parts and of
 wikiqa's; nothing of cranfield, of scifact or of wikiqa dev is trained on.
 
   --pairs 20000      of onet-titles, drawn once
@@ -19,6 +20,7 @@ wikiqa's; nothing of cranfield, of scifact or of wikiqa dev is trained on.
   --seed 7  --threads 2  --precision fp32
 """
 import argparse, json, os, random, shlex, shutil, subprocess, sys
+from sets import general_pairs, lines, write
 
 a = argparse.ArgumentParser(usage=__doc__)
 a.add_argument("data")
@@ -44,11 +46,6 @@ def work(name):
     return os.path.join(a.work, name)
 
 
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
 def semblance(*arguments, checked=True):
     command = shlex.split(a.run) + ["timeout", "-s", "TERM", str(a.seconds), tool, *arguments, *common]
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -60,37 +57,26 @@ def semblance(*arguments, checked=True):
 def prepare():
     if os.path.exists(work("texts.txt")):
         return
-    os.makedirs(a.work, exist_ok=True)
     draw = random.Random(a.seed)
-    rows = read(f"{a.data}/onet-titles/train.jsonl")
-    with open(work("pairs.jsonl"), "w", encoding="utf-8") as file:
-        for row in draw.sample(rows, min(a.pairs, len(rows))):
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    general = []
-    for name in ("flickr8k-captions", "wikiqa", "snli-small", "medical-question-pairs"):
-        rows = read(f"{a.data}/{name}/train.jsonl")
-        general += draw.sample(rows, min(3000, len(rows)))
-    draw.shuffle(general)
-    texts = set()
-    with open(work("general.jsonl"), "w", encoding="utf-8") as file:
-        for row in general:
-            positives = row["positive"] if isinstance(row["positive"], list) else [row["positive"]]
-            kept = {"anchor": row["anchor"], "positive": row["positive"], "negatives": row.get("negatives", [])[:1]}
-            if row.get("group"):
-                kept["group"] = row["group"]
-            file.write(json.dumps(kept, ensure_ascii=False) + "\n")
-            texts.update([row["anchor"], *positives])
+    rows = lines(f"{a.data}/onet-titles/train.jsonl")
+    write(work("pairs.jsonl"), draw.sample(rows, min(a.pairs, len(rows))))
+    general, texts = general_pairs(a.data, draw)
+    kept = ("anchor", "positive", "group")
+    write(
+        work("general.jsonl"),
+        ({key: row[key] for key in kept if key in row} | {"negatives": row.get("negatives", [])[:1]} for row in general),
+    )
     with open(work("texts.txt"), "w", encoding="utf-8") as file:
-        file.writelines(" ".join(text.split()) + "\n" for text in sorted(texts))
+        file.writelines(text + "\n" for text in texts)
 
 
-def train(name, *further):
+def train(name, temperature, *further):
     if os.path.exists(work(name + "/modules.json")):
         return
     resumed = ["--resume"] if os.path.exists(work(name + "/checkpoint/current")) else ["--overwrite"]
     found = semblance(
         "train", work("pairs.jsonl"), "--base", a.model, "--output", work(name), "--epochs", "1", "--batch-size", "64",
-        "--learning-rate", "5e-5", "--temperature", "0.05", "--seed", str(a.seed), "--checkpoint-every", "20",
+        "--learning-rate", "5e-5", "--temperature", temperature, "--seed", str(a.seed), "--checkpoint-every", "20",
         *resumed, *further, checked=False,
     )
     if found.returncode in (124, 143):
@@ -108,7 +94,7 @@ def evaluate(folder, name, dataset, split):
         fresh = work("fresh.jsonl")
         semblance("evaluate", folder, f"{a.data}/{dataset}", "--split", split, "--per-query", fresh)
         os.replace(fresh, kept)
-    return sorted(read(kept), key=lambda row: row["query"])
+    return sorted(lines(kept), key=lambda row: row["query"])
 
 
 def mean(values):
@@ -122,30 +108,31 @@ def interval(differences):
 
 
 prepare()
-train("plain")
-train(
-    "kept", "--replay", work("general.jsonl"), "--replay-rate", a.replay_rate, "--pull", work("texts.txt"),
-    "--pull-weight", a.pull_weight,
-)
-models = {"start": a.model, "plain": work("plain"), "kept": work("kept")}
-for tuned in ("plain", "kept"):
+pull = ["--pull", work("texts.txt"), "--pull-weight", a.pull_weight]
+train("plain", "0.05")
+train("plain-0.1", "0.1")
+train("pull", "0.1", *pull)
+train("replay", "0.1", *pull, "--replay", work("general.jsonl"), "--replay-rate", a.replay_rate)
+models = {"start": a.model} | {name: work(name) for name in ("plain", "plain-0.1", "pull", "replay")}
+for tuned in ("plain", "pull"):
     for share in a.shares.split(","):
-        name = f"{tuned}-{share}"
+        name = f"{tuned}-by-{share}"
         if not os.path.exists(work(name)):
             semblance("interpolate", a.model, work(tuned), "--by", share, "--output", work(name))
         models[name] = work(name)
 
-start = None
-print(f"{'':10} {'task':>7} {'MRR@10':>7} {'gain':>7}  {'together':>8} {'change':>8}  95 % interval      each guard")
-for name, folder in models.items():
-    task, *guards = [evaluate(folder, name, *part) for part in [TASK, *GUARDS]]
-    ndcg = [[row["ndcg@10"] for row in rows] for rows in [task, *guards]]
-    values = sum(ndcg[1:], [])
-    start = start or (mean(ndcg[0]), values)
-    differences = [x - y for x, y in zip(values, start[1])]
-    low, high = interval(differences)
+found = {name: [evaluate(folder, name, *part) for part in [TASK, *GUARDS]] for name, folder in models.items()}
+ndcg = {name: [[row["ndcg@10"] for row in rows] for rows in parts] for name, parts in found.items()}
+print(f"{'':14} {'task':>7} {'MRR@10':>7} {'gain':>7}  {'over plain, 95 %':18}  {'together':>8} {'change, 95 % interval':27}  each guard")
+for name in models:
+    task, *guards = ndcg[name]
+    together = sum(guards, [])
+    over, lost = (
+        [x - y for x, y in zip(*pair)] for pair in ((task, ndcg["plain"][0]), (together, sum(ndcg["start"][1:], [])))
+    )
+    shown = [f"[{low:+.4f}, {high:+.4f}]" for low, high in (interval(over), interval(lost))]
     print(
-        f"{name:10} {mean(ndcg[0]):7.4f} {mean([row['mrr@10'] for row in task]):7.4f} {mean(ndcg[0]) - start[0]:+7.4f}  "
-        f"{mean(values):8.4f} {mean(differences):+8.4f}  [{low:+.4f}, {high:+.4f}]  "
-        + "  ".join(f"{guard}: {mean(found):.4f}" for (guard, _), found in zip(GUARDS, ndcg[1:]))
+        f"{name:14} {mean(task):7.4f} {mean([row['mrr@10'] for row in found[name][0]]):7.4f} "
+        f"{mean(task) - mean(ndcg['start'][0]):+7.4f}  {shown[0]}  {mean(together):8.4f} {mean(lost):+8.4f} {shown[1]}  "
+        + "  ".join(f"{guard}: {mean(values):.4f}" for (guard, _), values in zip(GUARDS, guards))
     )

@@ -25,6 +25,7 @@ can be cut into pieces with --seconds.
 """
 import argparse, functools, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
 import numpy as np
+from paired import interval, paired_test
 from sets import cut_model, lines, own_pairs, training_pairs, write
 
 parser = argparse.ArgumentParser(usage=__doc__)
@@ -550,24 +551,6 @@ def by_query(results):
     """Each query's value: on dev the mean over seeds; on parts cut from train each seed has queries of its own."""
     values = list(map(values_of, results))
     return np.mean(values, axis=0) if results[0]["part"] == "dev" else np.concatenate(values)
-
-
-def interval(values, resamples=2000):
-    """95 %: the percentile bootstrap over queries."""
-    generator = np.random.default_rng(0)
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(resamples)]
-    return np.percentile(means, [2.5, 97.5])
-
-
-def paired_test(differences, permutations=100_000, block=1000):
-    """The paired randomisation test: how often random signs give a sum as far from 0."""
-    differences = differences[differences != 0].astype("f4")
-    bar = abs(differences.sum(dtype="f8")) - 1e-6 * np.abs(differences).sum()
-    generator, count, bytes_needed = np.random.default_rng(0), 0, (len(differences) + 7) // 8
-    for _ in range(permutations // block):
-        bits = np.unpackbits(generator.integers(0, 256, (block, bytes_needed), "u1"), axis=1)[:, : len(differences)]
-        count += int((np.abs(differences.sum() - 2 * (bits.astype("f4") @ differences)) >= bar).sum())
-    return (count + 1) / (permutations + 1)
 
 
 table = Table(options.rows)

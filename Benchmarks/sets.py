@@ -1,5 +1,8 @@
 """Training pairs of the retrieval sets, as the benchmarks' scripts read them. Python 3."""
-import json, os, re, shutil
+import json, os, random, re, shutil
+
+# What is not about job titles.
+GENERAL = ("flickr8k-captions", "wikiqa", "snli-small", "medical-question-pairs")
 
 
 def lines(path):
@@ -36,6 +39,20 @@ def own_pairs(data, name):
         for sentence in re.split(r"(?<=[.;])\s+", document["text"]):
             if len(sentence) > 15:
                 yield row | {"anchor": sentence}
+
+
+def general_pairs(data, draw, count=3000):
+    """Training pairs of other kinds of text, and their texts: what a model is kept good at while it learns job titles."""
+    rows = []
+    for name in GENERAL:
+        found = lines(f"{data}/{name}/train.jsonl")
+        rows += draw.sample(found, min(count, len(found)))
+    draw.shuffle(rows)
+    texts = set()
+    for row in rows:
+        positives = row["positive"] if isinstance(row["positive"], list) else [row["positive"]]
+        texts.update(" ".join(text.split()) for text in [row["anchor"], *positives])
+    return rows, sorted(texts)
 
 
 def cut_model(model, folder, length):
