@@ -17,10 +17,11 @@ it was.
 
 Every model is evaluated on jobtitle-esco dev_unseen, no part of which is trained on.
 """
-import argparse, json, os, random, subprocess, sys
+import argparse, json, os, random
 import numpy as np
 from paired import interval, paired_test
-from sets import content, cut_model, general_pairs, lines, own_pairs, training_pairs, write
+from sets import content, cut_model, general_pairs, lines, own_pairs, training_pairs, write, write_texts
+from tool import run
 
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("data")
@@ -40,10 +41,7 @@ def work(name):
 
 
 def semblance(*arguments):
-    done = subprocess.run([options.semblance, *map(str, arguments), "--quiet", "--json"], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, arguments))}\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+    return json.loads(run(options.semblance, *arguments, "--quiet", "--json"))
 
 
 def train(name, rows, configuration, *flags):
@@ -58,8 +56,7 @@ def train(name, rows, configuration, *flags):
 
 def cosines(name, anchors, documents):
     """A model's cosines of anchors and documents."""
-    with open(work("texts.txt"), "w", encoding="utf-8") as file:
-        file.writelines(" ".join(text.split()) + "\n" for text in anchors + documents)
+    write_texts(work("texts.txt"), (" ".join(text.split()) for text in anchors + documents))
     semblance("embed", work(name), work("texts.txt"), "--output", work("texts.npy"), "--normalize", "--overwrite", *BF16)
     vectors = np.load(work("texts.npy"))
     return vectors[: len(anchors)] @ vectors[len(anchors) :].T
@@ -103,8 +100,7 @@ start = cut_model(options.model, work("start"), 48)
 batches = plain | {"batchSize": 256, "learningRate": 3e-4}
 train("all pairs", rows, batches, "--base", start, *BF16)
 train("15,000 pairs", draw.sample(rows, 15000), batches, "--base", start, *BF16)
-with open(work("general.txt"), "w", encoding="utf-8") as file:
-    file.writelines(text + "\n" for text in general_pairs(options.data, draw)[1])
+write_texts(work("general.txt"), general_pairs(options.data, draw)[1])
 train(
     "pulled", draw.sample([row for row in pairs if row["source"] == "onet-titles"], 10000),
     plain | {"batchSize": 64, "learningRate": 1e-4}, "--base", options.model, "--pull", work("general.txt"), "--pull-weight", 3, *BF16)

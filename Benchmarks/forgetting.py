@@ -19,8 +19,8 @@ wikiqa's; nothing of cranfield, of scifact or of wikiqa dev is trained on.
   --run PREFIX       put before each command, such as a lock
   --seed 7  --threads 2  --precision fp32
 """
-import argparse, json, os, random, shlex, shutil, subprocess, sys
-from sets import general_pairs, lines, write
+import argparse, os, random, shlex, shutil, subprocess, sys
+from sets import general_pairs, lines, write, write_texts
 
 a = argparse.ArgumentParser(usage=__doc__)
 a.add_argument("data")
@@ -66,8 +66,7 @@ def prepare():
         work("general.jsonl"),
         ({key: row[key] for key in kept if key in row} | {"negatives": row.get("negatives", [])[:1]} for row in general),
     )
-    with open(work("texts.txt"), "w", encoding="utf-8") as file:
-        file.writelines(text + "\n" for text in texts)
+    write_texts(work("texts.txt"), texts)
 
 
 def train(name, temperature, *further):

@@ -23,10 +23,11 @@ can be cut into pieces with --seconds.
   --against NAME         the row that the others are tested against
   --seeds 3   --seconds N (no run begins later)   --semblance COMMAND
 """
-import argparse, functools, glob, hashlib, json, os, random, re, subprocess, sys, tempfile, time
+import argparse, functools, glob, hashlib, json, os, random, re, sys, tempfile, time
 import numpy as np
 from paired import interval, paired_test
-from sets import cut_model, lines, own_pairs, training_pairs, write
+from sets import cut_model, lines, own_pairs, training_pairs, write, write_texts
+from tool import run
 
 parser = argparse.ArgumentParser(usage=__doc__)
 parser.add_argument("rows")
@@ -217,8 +218,7 @@ def minilm(rows, names):
     path = os.path.abspath(f"{options.results}/minilm-{name}")
     if not os.path.exists(path + ".npy"):
         os.makedirs(options.results, exist_ok=True)
-        with open(path + ".txt", "w", encoding="utf-8") as file:
-            file.writelines(text + "\n" for text in texts)
+        write_texts(path + ".txt", texts)
         semblance("embed", options.minilm, path + ".txt", "--output", path + ".part", "--normalize", "--precision", "bf16")
         os.rename(path + ".part", path + ".npy")
     return {text: i for i, text in enumerate(texts)}, np.load(path + ".npy")
@@ -288,8 +288,7 @@ class SimilaritySet:
 
     def measure(self, model, folder, asked, flags):
         for i in (1, 2):
-            with open(f"{folder}/texts{i}.txt", "w", encoding="utf-8") as file:
-                file.writelines(row[i] + "\n" for row in asked)
+            write_texts(f"{folder}/texts{i}.txt", (row[i] for row in asked))
             semblance("embed", model, f"{folder}/texts{i}.txt", "--output", f"{folder}/{i}.npy", *flags, "--normalize", "--json")
         cosines = (np.load(f"{folder}/1.npy") * np.load(f"{folder}/2.npy")).sum(1)
         gold = standard_ranks([row[0] for row in asked])
@@ -320,11 +319,7 @@ SETS = {
 
 
 def semblance(*arguments):
-    command = [options.semblance, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-2000:]}")
-    return done.stdout
+    return run(options.semblance, *arguments)
 
 
 def laid_over(base, other):

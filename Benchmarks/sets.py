@@ -1,5 +1,5 @@
 """Training pairs of the retrieval sets, as the benchmarks' scripts read them. Python 3."""
-import json, os, random, re, shutil
+import json, os, re, shutil
 
 # What is not about job titles.
 GENERAL = ("flickr8k-captions", "wikiqa", "snli-small", "medical-question-pairs")
@@ -14,6 +14,12 @@ def write(path, rows):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def write_texts(path, texts):
+    """One a line."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(text + "\n" for text in texts)
 
 
 def content(document):
